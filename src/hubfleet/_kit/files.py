@@ -1,0 +1,76 @@
+"""Files that must last: written whole or not at all, private where they hold secrets, locked where two would meet."""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hubfleet.errors import StateError
+
+
+def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
+    """Replace a file by new content so that a crash leaves the old or the new one, and the new one lasts."""
+    raw = content.encode() if isinstance(content, str) else content
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    _fsync_folder(path.parent)
+
+
+def write_if_changed(path: Path, content: str | bytes, *, mode: int = 0o644) -> bool:
+    """Write like `write_atomic` where content or mode differ; say whether anything was written."""
+    raw = content.encode() if isinstance(content, str) else content
+    try:
+        if path.read_bytes() == raw and (path.stat().st_mode & 0o777) == mode:
+            return False
+    except FileNotFoundError:
+        pass
+    write_atomic(path, raw, mode=mode)
+    return True
+
+
+def make_private(folder: Path) -> Path:
+    """Make a folder that only its owner may enter."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    return folder
+
+
+@contextmanager
+def locked(path: Path, *, what: str, hint: str) -> Iterator[None]:
+    """Hold an exclusive lock for the length of a block; the kernel frees it when the process dies.
+
+    Raises:
+        StateError: another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(handle, 100, 0).decode(errors="replace").strip() or "unknown"
+            raise StateError(f"{what} (process {holder} holds {path})", hint=hint) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _fsync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -11,7 +11,9 @@ from hubfleet._kit.clock import Clock, SystemClock
 _log = logging.getLogger(__name__)
 
 
-async def guarded(name: str, work: Callable[[], Awaitable[None]], *, every_s: float, clock: Clock | None = None) -> None:
+async def guarded(
+    name: str, work: Callable[[], Awaitable[None]], *, every_s: float, clock: Clock | None = None
+) -> None:
     """Repeat work for ever, with a pause between rounds; a failed round is logged and the next one still comes."""
     clock = clock or SystemClock()
     while True:
@@ -37,7 +39,11 @@ async def background(**tasks: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 async def until(
-    condition: Callable[[], Awaitable[bool]], *, timeout_s: float, every_s: float = 0.05, clock: Clock | None = None
+    condition: Callable[[], Awaitable[bool]],
+    *,
+    timeout_s: float,
+    every_s: float = 0.05,
+    clock: Clock | None = None,
 ) -> bool:
     """Ask until a condition holds or the time is over; say which."""
     clock = clock or SystemClock()

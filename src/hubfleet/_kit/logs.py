@@ -5,7 +5,10 @@ import re
 import sys
 import time
 
-_SECRET = re.compile(r"(?i)\b(token|secret|password|authorization|cookie|api[_-]?key)\b(['\"]?\s*[:=]\s*['\"]?|\s+)(?:(?:token|bearer)\s+)?[\w.~+/=-]{8,}")
+_SECRET = re.compile(
+    r"(?i)\b(token|secret|password|authorization|cookie|api[_-]?key)\b(['\"]?\s*[:=]\s*['\"]?|\s+)"
+    r"(?:(?:token|bearer)\s+)?[\w.~+/=-]{8,}"
+)
 
 
 def redact(text: str) -> str:
@@ -14,7 +17,7 @@ def redact(text: str) -> str:
 
 
 class _Redacting(logging.Formatter):
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))

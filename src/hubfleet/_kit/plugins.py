@@ -15,5 +15,7 @@ def load(group: str, name: str) -> object:
     if not found:
         raise PlatformError(f"no {group.rpartition('.')[2]} plug-in named {name!r} is installed")
     if len(found) > 1:
-        raise PlatformError(f"{len(found)} distributions offer {name!r} for {group}", hint="uninstall all but one of them")
+        raise PlatformError(
+            f"{len(found)} distributions offer {name!r} for {group}", hint="uninstall all but one of them"
+        )
     return found[0].load()

@@ -58,7 +58,14 @@ def run(
     """
     try:
         done = subprocess.run(
-            list(command), env=env, cwd=cwd, input=stdin, timeout=timeout_s, capture_output=True, text=True, check=False
+            list(command),
+            env=env,
+            cwd=cwd,
+            input=stdin,
+            timeout=timeout_s,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     except OSError as error:
         raise CommandError(f"cannot start {command[0]!r}: {error.strerror}") from error

@@ -1,7 +1,7 @@
 """What hub, portal, operator and agent say to each other (agent API v1).
 
-Read leniently (a newer program may send more), written strictly. Tokens travel in `ServerSecrets` and `ServerAnswer` only,
-which are never logged nor listed.
+Read leniently (a newer program may send more), written strictly. Tokens travel in `ServerSecrets` and `ServerAnswer`
+only, which are never logged nor listed.
 """
 
 from datetime import datetime
@@ -94,7 +94,7 @@ class ServerRequest(Message):
     """JupyterHub's name of the person."""
     server_name: str = ""
     generation: datetime
-    """The start time that JupyterHub commits before it calls `start`: a later one takes over, an earlier one is refused."""
+    """The start time that JupyterHub commits before it calls `start`: a later one takes over."""
     environment: str = "base"
     """Digest of a lock, or `base` for the cluster's base software."""
     app: Literal["lab", "notebook"] = "lab"

@@ -82,7 +82,7 @@ def sign(key: CallerKey, *, audience: str, method: str, path: str, body: bytes, 
     }
     header = {"alg": ALGORITHM, "kid": key.name}
     private = OKPKey.import_key(json.loads(key.jwk))
-    return f"{SCHEME} {jws.serialize_compact(header, json.dumps(claims), private, algorithms=['EdDSA'])}"
+    return f"{SCHEME} {jws.serialize_compact(header, json.dumps(claims), private, algorithms=[ALGORITHM])}"
 
 
 class Verifier:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from hubfleet.errors import CommandError
 
+Child = subprocess.Popen[bytes]
+"""A process that `spawn` started; whoever holds it reaps it."""
 
 @dataclass(frozen=True)
 class ProcessId:

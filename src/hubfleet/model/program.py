@@ -46,6 +46,8 @@ class Program(StrictModel):
     files: tuple[ProgramFile, ...] = ()
     user: str = ""
     """System user to run as where the platform is root; empty: root itself."""
+    groups: tuple[str, ...] = ()
+    """Further groups where the platform is root, such as `agent-west` for those who may connect to that agent."""
     after: tuple[str, ...] = ()
     """Names of programs that must be healthy first."""
     writes: tuple[str, ...] = ()

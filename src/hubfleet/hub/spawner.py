@@ -1,0 +1,223 @@
+"""AgentSpawner: JupyterHub's servers, started and watched by agents.
+
+It holds no server itself: starting is a signed command with an id that can be derived again, polling reads a list, and a stop
+that cannot be carried out just now is kept (`stops`). So the hub may be killed at any moment and ends nobody's server.
+"""
+
+import asyncio
+import weakref
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from jupyterhub.spawner import Spawner
+
+from hubfleet._kit import names
+from hubfleet.errors import HubfleetError, TemporaryError
+from hubfleet.hub import failures, requests, spawn_page
+from hubfleet.hub.agents import AgentLink, Seen
+from hubfleet.hub.stops import Stop, Stops
+from hubfleet.model.settings.hub import HubProgram
+from hubfleet.policy.choices import Chosen
+from hubfleet.protocol.messages import Event, Server, ServerState, StopReason
+
+RETRY_S = 1.0
+ANSWER_S = 1.0
+STOP_S = 20.0
+
+
+@dataclass
+class HubContext:
+    """What all spawners of one hub's process share; made in `configure`, bound to the class that JupyterHub gets."""
+
+    settings: HubProgram
+    links: dict[str, AgentLink]
+    stops: Stops
+    spawners: "weakref.WeakSet[AgentSpawner]" = field(default_factory=weakref.WeakSet)
+
+    def by_server(self, server: str) -> "AgentSpawner | None":
+        """Return the spawner of a server, if this process has one."""
+        return next((spawner for spawner in self.spawners if spawner.server_id == server), None)
+
+
+class AgentSpawner(Spawner):
+    """One server of one person, on whichever cluster was chosen."""
+
+    context: ClassVar[HubContext]
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self._cluster = ""
+        self._checked_at_start = False
+        self._progress: asyncio.Queue[Event | None] = asyncio.Queue()
+        if self.orm_spawner is not None:
+            self.context.spawners.add(self)
+
+    @property
+    def server_id(self) -> str:
+        """The server's lasting id."""
+        return names.server_id(self.context.settings.uuid, self.user.orm_user.id, self.name)
+
+    @property
+    def link(self) -> AgentLink:
+        """The line to the agent of this server's cluster."""
+        return self.context.links[self.cluster]
+
+    @property
+    def cluster(self) -> str:
+        """The cluster where the server runs, or would."""
+        options = self.orm_spawner.user_options if self.orm_spawner else None
+        chosen = self._cluster or str((options or {}).get("cluster", ""))
+        return chosen if chosen in self.context.links else self.context.settings.agents[0].cluster
+
+    # what JupyterHub keeps
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what a later hub process needs to find the server again."""
+        state: dict[str, Any] = super().get_state()
+        if self._cluster:
+            state["cluster"] = self._cluster
+        return state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take what an earlier hub process kept."""
+        super().load_state(state)
+        self._cluster = str(state.get("cluster", ""))
+
+    def clear_state(self) -> None:
+        """Forget where the last server ran."""
+        super().clear_state()
+        self._cluster = ""
+
+    # what a person chooses
+
+    async def get_options_form(self) -> str:
+        """Return the fields of the spawn page; there always are some, or JupyterHub would start on any GET."""
+        return spawn_page.render(self.context.settings.hub, self._person(), self._remembered())
+
+    def options_from_form(self, form_data: dict[str, list[str]]) -> dict[str, Any]:
+        """Turn the posted form into options; raises an error that the page shows."""
+        return spawn_page.parse(self.context.settings.hub, self._person(), form_data).model_dump()
+
+    def options_from_query(self, query_data: dict[str, list[str]]) -> dict[str, Any]:
+        """Refuse to start by a link: JupyterHub then shows the form, prefilled from the same query."""
+        raise spawn_page.ByLinkError
+
+    # life
+
+    async def start(self) -> str:
+        """Let the agent start the server; return its URL when it answers."""
+        chosen = self._chosen()
+        self._cluster = chosen.cluster
+        self._progress = asyncio.Queue()
+        self.context.stops.withdraw(self.server_id)
+        request = requests.build(self, chosen)
+        try:
+            async with self.link.events(self.server_id) as events:
+                answer = await self._put(request)
+                self.api_token = answer.api_token.get_secret_value()
+                self.link.note(answer.server)
+                return await self._until_running(answer.server, events)
+        except HubfleetError as error:
+            raise failures.from_error(error) from error
+        finally:
+            self._progress.put_nowait(None)
+
+    async def poll(self) -> int | None:
+        """Return None while the server runs or nothing is known of it, else 0; never raises, never waits."""
+        return 0 if self.link.seen(self.server_id) is Seen.GONE else None
+
+    async def get_url(self) -> str:
+        """Wait until the server answers or is known to be gone; JupyterHub asks at its own start only.
+
+        This wait keeps an unreachable cluster from costing anybody a server: JupyterHub stops what does not answer its check.
+        """
+        self._checked_at_start = True
+        while True:
+            seen, known = self.link.seen(self.server_id), self.link.server(self.server_id)
+            if seen is Seen.GONE:
+                self.http_timeout = 1
+                return str(self.server.url)
+            if known is not None and known.url and await self._answers(known.url):
+                return known.url
+            await asyncio.sleep(ANSWER_S)
+
+    def start_polling(self) -> None:
+        """Note that JupyterHub's check at its start is over."""
+        self._checked_at_start = False
+        super().start_polling()
+
+    async def stop(self, now: bool = False) -> None:
+        """End the server, or keep the wish; never raises, since JupyterHub would forget the server all the same."""
+        self._revoke_tokens()
+        if self._checked_at_start and self.link.seen(self.server_id) is not Seen.GONE:
+            self.log.warning("%s did not pass the check at the hub's start; its server is left alone", self._log_name)
+            return
+        stop = Stop(self.cluster, self.server_id, self._stop_reason(), self._generation())
+        if await self.context.stops.carry_out(stop, self.link):
+            await self._until_gone()
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield the steps of a start as JupyterHub's progress events."""
+        while (event := await self._progress.get()) is not None:
+            yield {"progress": event.progress, "message": failures.sentence(event.message)}
+
+    # in small
+
+    async def _put(self, request: Any) -> Any:
+        key = f"{self.server_id}:{request.generation.isoformat()}"
+        while True:
+            try:
+                return await self.link.client.start_server(self.server_id, request, idempotency_key=key)
+            except TemporaryError as error:
+                self.log.warning("%s: %s; trying again", self._log_name, error)
+                await asyncio.sleep(RETRY_S)
+
+    async def _until_running(self, server: Server, events: "asyncio.Queue[Event]") -> str:
+        while server.state is not ServerState.RUNNING:
+            if not server.state.live:
+                raise failures.StartError(server.message or "the server did not start", hint=server.hint)
+            event = await events.get()
+            self._progress.put_nowait(event)
+            server = (
+                await self.link.client.server(self.server_id)
+                if not event.progress < 100 or not event.state.live
+                else server
+            )
+        self.link.note(server)
+        return server.url
+
+    async def _until_gone(self) -> None:
+        try:
+            async with asyncio.timeout(STOP_S):
+                while self.link.seen(self.server_id) is Seen.LIVE:
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            self.log.warning("%s has been told to stop and takes its time", self._log_name)
+
+    async def _answers(self, url: str) -> bool:
+        return await requests.answers(f"{url}{self.user.url}{'/' if self.name else ''}{self.name}/api")
+
+    def _generation(self) -> datetime | None:
+        started = self.orm_spawner.started
+        return started.replace(tzinfo=UTC) if started else None
+
+    def _stop_reason(self) -> StopReason:
+        culling, last = self.context.settings.hub.culling, self.orm_spawner.last_activity
+        started = self._generation()
+        now = datetime.now(UTC)
+        if culling.enabled and last is not None and (now - last.replace(tzinfo=UTC)).total_seconds() >= culling.idle_s:
+            return StopReason.CULLED
+        if culling.max_age_s and started and (now - started).total_seconds() >= culling.max_age_s:
+            return StopReason.CULLED
+        return StopReason.PERSON
+
+    def _revoke_tokens(self) -> None:
+        """Delete the server's tokens; after a restart JupyterHub no longer knows which they were."""
+        if self.server is None:
+            return
+        note = f"Server at {self.server.base_url}"
+        for token in [token for token in self.user.orm_user.api_tokens if token.note == note]:
+            self.user.db.delete(token)
+        self.user.db.commit()

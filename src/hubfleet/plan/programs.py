@@ -1,0 +1,288 @@
+"""From a fleet to what runs on one machine: a pure function, so that supervisor, units and chart agree."""
+
+import json
+import signal
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import IPv4Network
+
+from pydantic import BaseModel
+
+from hubfleet._kit.names import hub_uuid
+from hubfleet.model.base import StrictModel
+from hubfleet.model.cluster import Cluster
+from hubfleet.model.fleet import Fleet
+from hubfleet.model.hub import Hub
+from hubfleet.model.program import HealthCheck, Program, ProgramFile
+from hubfleet.model.settings.agent import AgentCaller, AgentCeilings, AgentFolder, AgentHub, AgentSettings
+from hubfleet.model.settings.hub import AgentAddress, HubProgram
+from hubfleet.model.settings.routes import Address, Https, Listener, RoutedHub, RoutesSettings
+from hubfleet.plan.actions import Resource, Value
+
+SERVER_NETWORK = IPv4Network("10.213.0.0/16")
+HUB_SECRETS = ("cookie", "crypt", "routes-token", "check-token", "agent-key")
+HUB_WRITES = "hubs/{}"
+
+
+class Machine(StrictModel):
+    """What must be known of a machine to say what runs there."""
+
+    data: str
+    """Its data folder."""
+    root: bool
+    """Whether the supervisor is root: then programs have users of their own and servers networks of their own."""
+    python: str
+    """The Python that programs run with."""
+    version: str
+    """Version of hubfleet; another one restarts programs."""
+    ports: dict[str, int]
+    """Ports on loopback by use; see `port_names`."""
+    public_keys: dict[str, str] = {}
+    """Public keys of callers by name; empty until apply has made them."""
+    ids: dict[str, int] = {}
+    """User ids of programs by name; empty where not root, or until apply has given them."""
+    fleet_folder: str = ""
+    """Where the fleet's files are, for the logo and the Python file that a hub names."""
+
+
+def port_names(fleet: Fleet) -> tuple[str, ...]:
+    """Return the uses for which a fleet needs a port on loopback."""
+    hubs = [f"{kind}-{name}" for name in fleet.hubs for kind in ("hub", "internal")]
+    return ("routes", *hubs)
+
+
+def resources(fleet: Fleet, machine: Machine) -> tuple[Resource, ...]:
+    """Return all that shall be on the machine for a fleet."""
+    return (
+        *(_agent(fleet, cluster, machine) for cluster in fleet.clusters.values()),
+        *_front(fleet, machine),
+        *(_hub(fleet, hub, machine) for hub in fleet.hubs.values()),
+    )
+
+
+def _agent(fleet: Fleet, cluster: Cluster, machine: Machine) -> Resource:
+    name = f"agent-{cluster.name}"
+    hubs = [hub for hub in fleet.hubs.values() if cluster.name in hub.servers_on]
+    callers = [(f"hub-{hub.name}", "hub", hub.name) for hub in hubs] + [("operator", "operator", "")]
+    settings = AgentSettings.model_validate(
+        {
+            "fleet": fleet.name,
+            "cluster": cluster.name,
+            "socket": f"{machine.data}/run/{name}.sock",
+            "socket_group": str(machine.ids.get(name, "")),
+            "data": f"{machine.data}/agents/{cluster.name}",
+            "launcher": cluster.launcher,
+            "sandbox": cluster.sandbox,
+            "network": cluster.network,
+            "shared_network_allowed": cluster.network == "shared" or cluster.loopback,
+            "addresses": str(SERVER_NETWORK),
+            "uids": (cluster.uid_range[0], cluster.uid_range[-1]),
+            "ceilings": _ceilings(cluster),
+            "hubs": [_agent_hub(hub, machine, cluster) for hub in hubs],
+            "callers": [
+                AgentCaller(name=caller, role=role, hub=hub, public_key=machine.public_keys.get(caller, "{}"))  # type: ignore[arg-type]
+                for caller, role, hub in callers
+            ],
+        }
+    )
+    program = _program(
+        machine,
+        name,
+        ("-m", "hubfleet.agent", "settings.json"),
+        settings,
+        user="",
+        health=HealthCheck(url=f"unix:{machine.data}/run/{name}.sock:/v1/healthz"),
+        writes=(f"agents/{cluster.name}",),
+    )
+    values: dict[str, Value] = {
+        "launcher": cluster.launcher,
+        "sandbox": cluster.sandbox,
+        "network": cluster.network,
+        "uids": cluster.uids,
+        "hubs": ", ".join(hub.name for hub in hubs),
+        **flatten(cluster.ceilings, "ceilings"),
+    }
+    return Resource(
+        kind="agent", name=cluster.name, values=values, programs=(program,), secrets=("operator/agent-key",)
+    )
+
+
+def _ceilings(cluster: Cluster) -> AgentCeilings:
+    asked = {name: value for name, value in cluster.ceilings.model_dump().items() if value}
+    return AgentCeilings.model_validate(asked)
+
+
+def isolated(cluster: Cluster, machine: Machine) -> bool:
+    """Say whether servers of a cluster have addresses of their own on this machine."""
+    return machine.root and cluster.network == "isolated"
+
+
+def _internal(hub: Hub, machine: Machine, cluster: Cluster) -> tuple[str, int]:
+    address = str(SERVER_NETWORK[1]) if isolated(cluster, machine) else "127.0.0.1"
+    return address, machine.ports[f"internal-{hub.name}"]
+
+
+def _agent_hub(hub: Hub, machine: Machine, cluster: Cluster) -> AgentHub:
+    address, port = _internal(hub, machine, cluster)
+    folders = tuple(AgentFolder(name=name) for name in hub.shared_folders)
+    return AgentHub.model_validate({"name": hub.name, "address": address, "port": port, "folders": folders})
+
+
+def _front(fleet: Fleet, machine: Machine) -> Iterable[Resource]:
+    cluster = next(iter(fleet.clusters.values()))
+    hubs = tuple(
+        RoutedHub.model_validate(
+            {
+                "name": hub.name,
+                "host": hub.host,
+                "user_subdomains": hub.user_subdomains,
+                "token_file": f"{machine.data}/secrets/{hub.name}/routes-token",
+                "internal": dict(zip(("address", "port"), _internal(hub, machine, cluster), strict=True)),
+            }
+        )
+        for hub in fleet.hubs.values()
+    )
+    certificates = f"{machine.data}/certificates"
+    settings = RoutesSettings.model_validate(
+        {
+            "listen": [_listener(cluster, certificates)],
+            "hubs": hubs,
+            "api": Address.model_validate({"address": "127.0.0.1", "port": machine.ports["routes"]}),
+            "runtime_socket": f"{machine.data}/run/haproxy/runtime.sock",
+            "state_folder": f"{machine.data}/routes",
+            "proxy_folder": f"{machine.data}/proxy",
+            "map_path": f"{machine.data}/routes/routes.map",
+            "targets": [str(SERVER_NETWORK), "127.0.0.0/8"] if isolated(cluster, machine) else ["127.0.0.0/8"],
+        }
+    )
+    values: dict[str, Value] = {
+        "listen": cluster.listen,
+        "https": "off" if cluster.https is None else "on",
+        "hubs": ", ".join(f"{hub.name} at {hub.host}" for hub in fleet.hubs.values()),
+    }
+    tokens = tuple(f"{hub.name}/routes-token" for hub in fleet.hubs.values())
+    routes = _program(
+        machine,
+        "routes",
+        ("-m", "hubfleet.routes", "settings.json"),
+        settings,
+        user="proxy",
+        health=HealthCheck(url=f"http://127.0.0.1:{machine.ports['routes']}/healthz"),
+        writes=("routes", "run/haproxy"),
+    )
+    scheme = "http" if cluster.https is None else "https"
+    proxy = _program(
+        machine,
+        "proxy",
+        ("-m", "hubfleet.routes.proxy", "settings.json"),
+        settings,
+        user="",
+        health=HealthCheck(url=f"{scheme}://{cluster.listen}/", host="proxy.invalid"),
+        writes=("proxy",),
+    ).model_copy(
+        update={
+            "reload_signal": int(signal.SIGUSR2),
+            "keeps": ("settings.json",),
+            "after": tuple(f"agent-{name}" for name, item in fleet.clusters.items() if isolated(item, machine)),
+        }
+    )
+    yield Resource(kind="routes", name="", values={"hubs": values["hubs"]}, programs=(routes,), secrets=tokens)
+    yield Resource(kind="proxy", name="", values=values, programs=(proxy,))
+
+
+def _listener(cluster: Cluster, certificates: str) -> Listener:
+    https = Https(certificates=certificates) if cluster.https is not None else "off"
+    return Listener.model_validate({"address": cluster.address, "port": cluster.port, "https": https})
+
+
+def _hub(fleet: Fleet, hub: Hub, machine: Machine) -> Resource:
+    name, secrets = f"hub-{hub.name}", f"{machine.data}/secrets/{hub.name}"
+    folder = f"{machine.data}/{HUB_WRITES.format(hub.name)}"
+    settings = HubProgram(
+        fleet=fleet.name,
+        uuid=hub_uuid(fleet.name, hub.name),
+        hub=hub,
+        public_url=hub.url,
+        user_subdomains=hub.user_subdomains,
+        bind_port=machine.ports[name],
+        routes_url=f"http://127.0.0.1:{machine.ports['routes']}",
+        agents=tuple(
+            AgentAddress(
+                cluster=cluster,
+                title=cluster,
+                address=f"unix:{machine.data}/run/agent-{cluster}.sock",
+                key=f"{secrets}/agent-key",
+            )
+            for cluster in hub.servers_on
+        ),
+        folder=folder,
+        database=f"sqlite:///{folder}/jupyterhub.sqlite",
+        secrets=secrets,
+        logo=f"{machine.fleet_folder}/{hub.branding.logo}" if hub.branding.logo else "",
+    )
+    start = (
+        "from hubfleet.hub.configure import configure\n"
+        "c = get_config()  # noqa: F821\n"
+        f'configure(c, "{machine.data}/programs/{name}/settings.json")\n'
+    )
+    program = _program(
+        machine,
+        name,
+        ("-m", "jupyterhub", "-f", "jupyterhub_config.py"),
+        settings,
+        user=name,
+        health=HealthCheck(url=f"http://127.0.0.1:{machine.ports[name]}/hub/health"),
+        writes=(HUB_WRITES.format(hub.name),),
+    )
+    program = program.model_copy(
+        update={
+            "files": (*program.files, ProgramFile(path="jupyterhub_config.py", content=start)),
+            "groups": tuple(f"agent-{cluster}" for cluster in hub.servers_on),
+            "after": ("routes",),
+        }
+    )
+    password = ("shared-password", "admin-password") if hub.sign_in.kind == "shared-password" else ()
+    return Resource(
+        kind="hub",
+        name=hub.name,
+        values={"address": hub.url, **flatten(hub)},
+        programs=(program,),
+        secrets=tuple(f"{hub.name}/{secret}" for secret in (*HUB_SECRETS, *password)),
+        staging_for=hub.twin_of,
+    )
+
+
+def _program(
+    machine: Machine,
+    name: str,
+    arguments: Sequence[str],
+    settings: BaseModel,
+    *,
+    user: str,
+    health: HealthCheck,
+    writes: Sequence[str],
+) -> Program:
+    text = json.dumps(settings.model_dump(mode="json"), indent=1, ensure_ascii=False)
+    return Program(
+        name=name,
+        command=(machine.python, *arguments),
+        environment={"HUBFLEET_VERSION": machine.version},
+        files=(ProgramFile(path="settings.json", content=text),),
+        user=user,
+        health=health,
+        writes=tuple(writes),
+    )
+
+
+def flatten(model: BaseModel | Mapping[str, object], prefix: str = "") -> dict[str, Value]:
+    """Return the leaves of a model by dotted key, lists as text; secrets show as references."""
+    tree = model.model_dump(mode="json", by_alias=True) if isinstance(model, BaseModel) else model
+    leaves: dict[str, Value] = {}
+    for key, value in tree.items():
+        path = f"{prefix}.{key}" if prefix else str(key)
+        if isinstance(value, Mapping):
+            leaves.update(flatten(value, path))
+        elif isinstance(value, list | tuple):
+            leaves[path] = ", ".join(str(item) for item in value)
+        elif value is None or isinstance(value, str | int | float | bool):
+            leaves[path] = value
+    return leaves

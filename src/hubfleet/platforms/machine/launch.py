@@ -1,0 +1,86 @@
+"""How a program becomes a process of this machine: its files, its folders' owners, its environment and its user."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from hubfleet._kit.files import write_if_changed
+from hubfleet.errors import PlatformError
+from hubfleet.model.program import Program
+from hubfleet.platforms.machine.accounts import Accounts
+from hubfleet.platforms.machine.keeper import Launch
+from hubfleet.platforms.machine.places import Places
+from hubfleet.platforms.machine.reach import reachable
+
+MARK = "HUBFLEET_PROGRAM"
+"""The variable by which a supervisor knows a process as its own."""
+
+
+def prepare(program: Program, places: Places, accounts: Accounts) -> None:
+    """Write a program's files and give it the folders it may write."""
+    folder = places.programs / program.name
+    owner = accounts.of(program.user)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _give(folder, owner, 0o750, top=True)
+        for file in program.files:
+            path = folder / file.path
+            write_if_changed(path, file.content, mode=file.mode)
+            if owner is not None:
+                os.chown(path, 0, owner[1])
+        for name in program.writes:
+            target = places.data / name
+            target.mkdir(parents=True, exist_ok=True)
+            _give(target, owner, 0o700, top=False)
+    except OSError as error:
+        raise PlatformError(
+            f"cannot write {error.filename or folder}: {error.strerror}",
+            hint="free some space or mend the permissions, then apply again: nothing has been changed half",
+        ) from error
+
+
+def launch_of(program: Program, places: Places, accounts: Accounts) -> Launch:
+    """Return how to start a program here."""
+    folder = places.programs / program.name
+    owner = accounts.of(program.user)
+    command = tuple(program.command)
+    if owner is not None:
+        command = reachable(command, owner, software=software_folders(), data=places.data)
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": str(folder),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        MARK: str(places.data / program.name),
+        **_proxies(),
+        **program.environment,
+    }
+    log = places.logs / f"{program.name}.log"
+    user = None if owner is None or command != tuple(program.command) else owner
+    return Launch(command, environment, folder, log, user)
+
+
+def software_folders() -> tuple[Path, ...]:
+    """Return the folders that our Python and its packages lie in."""
+    source = Path(__file__).parents[3]
+    found = {Path(sys.prefix), Path(sys.base_prefix), source, Path(sys.executable).resolve().parent}
+    return tuple(sorted(found))
+
+
+def _give(folder: Path, owner: tuple[int, int] | None, mode: int, *, top: bool) -> None:
+    folder.chmod(mode)
+    if owner is None:
+        return
+    shutil.chown(folder, 0 if top else owner[0], owner[1])
+    if not top:
+        for root, folders, files in os.walk(folder):
+            for name in (*folders, *files):
+                os.lchown(Path(root) / name, *owner)
+
+
+def _proxies() -> dict[str, str]:
+    """Keep what the operator set for the way outside: proxies and certificate authorities."""
+    kept = ("http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+    return {name: value for key in kept for name in (key, key.upper()) if (value := os.environ.get(name))}

@@ -11,11 +11,13 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from hubfleet.errors import CommandError
 
 Child = subprocess.Popen[bytes]
 """A process that `spawn` started; whoever holds it reaps it."""
+
 
 @dataclass(frozen=True)
 class ProcessId:
@@ -152,6 +154,18 @@ def spawn(
         os.close(target)
 
 
+def become(command: Sequence[str], *, program: str) -> NoReturn:
+    """Be replaced by a program, which sees `command` as its name and arguments; it keeps our id and environment.
+
+    Raises:
+        CommandError: it cannot be started.
+    """
+    try:
+        os.execv(program, list(command))
+    except OSError as error:
+        raise CommandError(f"cannot start {program!r}: {error.strerror}") from error
+
+
 def end(process: ProcessId, *, grace_s: float, group: bool = True) -> bool:
     """End a process (and, with `group`, its process group): SIGTERM, then SIGKILL after the grace. Blocks.
 
@@ -185,6 +199,17 @@ def send(process: ProcessId, number: int, *, group: bool = False) -> None:
             os.kill(process.pid, number)
     except ProcessLookupError:
         return
+
+
+def wait_ended(process: ProcessId, timeout_s: float) -> bool:
+    """Wait until a process, anybody's child, has ended; say whether it has. Blocks."""
+    handle = _pidfd(process)
+    if handle is None:
+        return True
+    try:
+        return _ended(handle, timeout_s)
+    finally:
+        os.close(handle)
 
 
 async def wait_gone(process: ProcessId) -> None:

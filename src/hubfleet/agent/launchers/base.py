@@ -28,6 +28,8 @@ class LaunchRequest:
     """The realised environment to start from; read-only."""
     folders: Mapping[str, Path] = field(default_factory=dict)
     """Shared folders: name -> path on the cluster."""
+    groups: Mapping[str, int] = field(default_factory=dict)
+    """Host group ids of the shared folders, where people have user ids of their own: name -> id."""
     hub_url: str = ""
     """Where the server finds its hub: scheme, address and port (it differs from one cluster to the other)."""
 
@@ -103,6 +105,12 @@ class Launcher(ABC):
     @abstractmethod
     async def logs(self, state: LauncherState, *, lines: int = 200) -> str:
         """Return the last lines that a server wrote; empty if there are none."""
+
+    async def forget(self, server: str) -> None:
+        """Remove what is kept of a stopped server, such as its log; silent if there is nothing."""
+
+    def remember(self, states: Sequence[LauncherState]) -> None:
+        """Learn of servers that run since before the agent's start; called once, before any `start`."""
 
     @abstractmethod
     async def abilities(self) -> Sequence[Ability]:

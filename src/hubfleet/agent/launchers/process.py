@@ -1,0 +1,331 @@
+"""Servers as processes of this machine, each in a sandbox made by bubblewrap.
+
+A start goes: control groups, sandbox (held), network, instructions. Whatever a crash leaves half-made is found by its
+label, which processes, control groups and network interfaces carry, and a half-made sandbox ends by itself.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit, urlunsplit
+
+from hubfleet._kit import process
+from hubfleet._kit.process import ProcessId
+from hubfleet.agent.launchers import bubblewrap, causes, labels, logfile, sandbox, singleuser
+from hubfleet.agent.launchers.base import Health, Launcher, LauncherState, LaunchRequest
+from hubfleet.agent.launchers.cgroup import Cgroups, Limits
+from hubfleet.agent.launchers.networks import Network
+from hubfleet.agent.launchers.sandbox import HOME, SHARED, START_PROGRAM, Bind, Sandbox
+from hubfleet.errors import LaunchError, TemporaryLaunchError
+from hubfleet.protocol.messages import Ability, StopReason
+
+INSIDE_UID = 1000
+"""The user id inside, where bubblewrap runs as an ordinary user and all people share one outside."""
+
+
+@dataclass(frozen=True)
+class ProcessOptions:
+    """What the process launcher must know of its agent."""
+
+    label: str
+    """Marks what the agent makes; different for each agent of a machine."""
+    folder: Path
+    """For servers' logs and status files; the agent's alone."""
+    python_prefix: Path
+    """Where the Python of the environments is installed, as in `sys.base_prefix`."""
+    processes: int = 512
+    """Processes and threads per server."""
+    certificates: Mapping[str, str] | None = None
+    """Environment variables that say where certificates and proxies are (SSL_CERT_FILE and the like)."""
+
+
+class ProcessLauncher(Launcher):
+    """Starts servers as sandboxed processes on the agent's own machine."""
+
+    name = "process"
+
+    def __init__(self, options: ProcessOptions, *, network: Network, cgroups: Cgroups) -> None:
+        """Make it; nothing is done yet.
+
+        Args:
+            options: what it must know.
+            network: how servers are connected.
+            cgroups: how servers are limited.
+        """
+        self._options = options
+        self._network = network
+        self._cgroups = cgroups
+        self._as_root = os.geteuid() == 0
+        self._children: dict[str, process.Child] = {}
+        self._planned: dict[str, Mapping[str, str]] = {}
+
+    async def start(self, request: LaunchRequest) -> AsyncIterator[LauncherState]:
+        """Start a server: limits, sandbox, network, instructions."""
+        server = request.server
+        folder = self._folder(server)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        hub = urlsplit(request.hub_url)
+        planned = self._network.plan(server, (hub.hostname or "", hub.port or 80), list(self._planned.values()))
+        self._planned[server] = planned
+        facts = {"boot": boot_id(), **planned}
+        yield LauncherState(server, "reserving a place", 5, facts)
+        await asyncio.to_thread(self._limit, request)
+        yield LauncherState(server, "setting limits", 10, facts)
+        held = await self._hold(request)
+        try:
+            facts = {**facts, **_name("monitor", held.monitor), **_name("init", held.init)}
+            yield LauncherState(server, "making the sandbox", 30, facts)
+            await self._network.attach(facts, held.init)
+            url = self._network.url(facts)
+            yield LauncherState(server, "connecting the network", 50, facts, url)
+            held.go(self._instructions(request, facts))
+            yield LauncherState(server, "starting the server", 60, facts, url)
+        finally:
+            held.let_go()
+
+    async def check(self, states: Sequence[LauncherState]) -> Mapping[str, Health]:
+        """Look for each server's first process."""
+        return await asyncio.to_thread(lambda: {state.server: self._health(state) for state in states})
+
+    async def stop(self, state: LauncherState, *, grace_s: float = 10.0) -> None:
+        """Ask the server to end, then end its sandbox and remove network and control groups."""
+        server = state.server
+        found = await asyncio.to_thread(labels.scan, self._options.label)
+        ours = found.get(server, labels.Labelled())
+        init = ours.init or _process(state.facts, "init")
+        await asyncio.to_thread(self._end, init, ours.monitor or _process(state.facts, "monitor"), grace_s)
+        child = self._children.get(server)
+        if child is not None:
+            await asyncio.to_thread(child.wait, 10)
+            self._children.pop(server, None)
+        if not await asyncio.to_thread(self._cgroups.remove, server):
+            raise TemporaryLaunchError("some processes of the server do not end")
+        await self._network.detach({**state.facts, "server": server})
+        self._planned.pop(server, None)
+
+    async def adopt(self) -> Sequence[LauncherState]:
+        """Find processes, control groups and interfaces with our label."""
+        found = await asyncio.to_thread(labels.scan, self._options.label)
+        interfaces = await self._network.found()
+        groups = await asyncio.to_thread(self._cgroups.servers)
+        result = []
+        for server in sorted({*found, *interfaces, *groups}):
+            entry = found.get(server, labels.Labelled())
+            facts = {"boot": boot_id(), **interfaces.get(server, {})}
+            facts |= _name("monitor", entry.monitor) | _name("init", entry.init)
+            result.append(LauncherState(server, "found", 0, facts))
+        return result
+
+    async def logs(self, state: LauncherState, *, lines: int = 200) -> str:
+        """Return the end of the server's log file."""
+        return await asyncio.to_thread(logfile.tail, self._folder(state.server) / "log", lines)
+
+    async def forget(self, server: str) -> None:
+        """Remove the server's log and status file."""
+        await asyncio.to_thread(logfile.remove, self._folder(server))
+
+    async def abilities(self) -> Sequence[Ability]:
+        """Say what this machine allows, after trying it."""
+        await self._network.prepare()
+        await self._try_sandbox()
+        way = "bubblewrap" if self._as_root else "bubblewrap with user namespaces"
+        own = "one user id for each person of each hub"
+        shared = "all servers have the agent's own user id; only the sandbox parts them (run the agent as root)"
+        limits = {"memory-limit": "memory", "cpu-limit": "cpu", "process-limit": "pids"}
+        return [
+            Ability(name="sandbox", state="full", detail=way),
+            Ability(
+                name="own-uids", state="full" if self._as_root else "none", detail=own if self._as_root else shared
+            ),
+            await self._network.ability(),
+            *(self._limit_ability(name, controller) for name, controller in limits.items()),
+        ]
+
+    def remember(self, states: Sequence[LauncherState]) -> None:
+        """Keep the addresses of servers that run since before the agent's start from being given again."""
+        self._planned.update({state.server: state.facts for state in states})
+
+    def _limit_ability(self, name: str, controller: str) -> Ability:
+        if controller in self._cgroups.folders:
+            return Ability.model_validate(
+                {"name": name, "state": "full", "detail": f"control groups, version {self._cgroups.version}"}
+            )
+        why = "no control group of its own can be made (run the agent as root, or give its user one)"
+        return Ability.model_validate({"name": name, "state": "none", "detail": why})
+
+    async def _try_sandbox(self) -> None:
+        folder = self._options.folder / "trial"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        binds, links = sandbox.system()
+        box = Sandbox(self._inside_uid(65534), self._as_root, binds, unshare_network=self._network.unshare)
+        box = _in_folder(box, "/")
+        (folder / "log").unlink(missing_ok=True)
+        try:
+            held = await bubblewrap.hold(
+                box,
+                ["/bin/sh", "-c", "read line <&{pipe}"],
+                label=f"{self._options.label}/trial",
+                output=folder / "log",
+                status=folder / "status",
+                links=links,
+            )
+        except LaunchError as error:
+            raise LaunchError(
+                f"no sandbox can be made here: {error.hint or error.message}",
+                hint="run the agent as root, or allow user namespaces: sysctl -w kernel.unprivileged_userns_clone=1 "
+                "kernel.apparmor_restrict_unprivileged_userns=0",
+            ) from error
+        held.let_go()
+        status = await asyncio.to_thread(held.child.wait, 10)
+        if status not in {0, 1}:
+            raise LaunchError("no sandbox can be made here", hint=logfile.tail(folder / "log", 3))
+
+    def _limit(self, request: LaunchRequest) -> None:
+        wanted = request.request.resources
+        limits = Limits(
+            wanted.memory_gib,
+            wanted.memory_guarantee_gib,
+            wanted.cpu,
+            wanted.cpu_guarantee,
+            self._options.processes,
+        )
+        self._cgroups.make(request.server, limits)
+
+    async def _hold(self, request: LaunchRequest) -> bubblewrap.Held:
+        binds, links = sandbox.system()
+        folder = self._folder(request.server)
+        held = await bubblewrap.hold(
+            self._sandbox(request, binds),
+            [str(request.prefix / "bin" / "python"), "-I", str(START_PROGRAM), "{pipe}"],
+            label=f"{self._options.label}/{request.server}",
+            output=folder / "log",
+            status=folder / "status",
+            links=links,
+            join=self._cgroups.join_files(request.server),
+        )
+        self._children[request.server] = held.child
+        return held
+
+    def _sandbox(self, request: LaunchRequest, system: Sequence[Bind]) -> Sandbox:
+        uid = self._inside_uid(request.uid)
+        writable = {folder.name for folder in request.request.shared_folders if folder.writable}
+        binds = [*system, Bind(request.prefix, PurePosixPath(request.prefix)), Bind(request.home, HOME, writable=True)]
+        if not self._options.python_prefix.is_relative_to("/usr"):
+            binds.append(Bind(self._options.python_prefix, PurePosixPath(self._options.python_prefix)))
+        binds += [Bind(path, SHARED / name, writable=name in writable) for name, path in request.folders.items()]
+        texts = sandbox.accounts(uid, {gid: name for name, gid in request.groups.items()} if self._as_root else {})
+        texts["/etc/resolv.conf"] = "".join(f"nameserver {server}\n" for server in self._network.name_servers())
+        texts[str(START_PROGRAM)] = Path(singleuser.__file__).read_text()
+        return Sandbox(
+            uid,
+            self._as_root,
+            binds,
+            texts,
+            unshare_network=self._network.unshare,
+            groups=sorted(request.groups.values()) if self._as_root else (),
+        )
+
+    def _inside_uid(self, uid: int) -> int:
+        return uid if self._as_root else INSIDE_UID
+
+    def _instructions(self, request: LaunchRequest, facts: Mapping[str, str]) -> dict[str, object]:
+        return {
+            "home": str(HOME),
+            "shared": str(SHARED) if request.folders else "",
+            "prefix": str(request.prefix),
+            # what is made in a shared folder is for its group
+            "umask": 0o007 if request.folders else 0o027,
+            "environment": {**(self._options.certificates or {}), **self._environment(request, facts)},
+            "command": [str(request.prefix / "bin" / "python"), "-m", "jupyterhub.singleuser"],
+        }
+
+    def _environment(self, request: LaunchRequest, facts: Mapping[str, str]) -> dict[str, str]:
+        wanted, secrets = request.request, request.request.secrets
+        result = {
+            "PATH": f"{request.prefix}/bin:/usr/local/bin:/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "SHELL": "/bin/bash",
+            **wanted.variables,
+            **{name: value.get_secret_value() for name, value in secrets.variables.items()},
+            "HOME": str(HOME),
+            "USER": "jovyan",
+            "JUPYTERHUB_API_TOKEN": secrets.api_token.get_secret_value(),
+            "JPY_API_TOKEN": secrets.api_token.get_secret_value(),
+        }
+        hub = urlsplit(request.hub_url)
+        own = self._network.hub_address(hub.hostname or "", hub.port or 80)
+        for name in ("JUPYTERHUB_API_URL", "JUPYTERHUB_ACTIVITY_URL"):
+            path = urlsplit(result.get(name, "")).path
+            if path:
+                result[name] = urlunsplit((hub.scheme or "http", own, path, "", ""))
+        prefix = result.get("JUPYTERHUB_SERVICE_PREFIX", "/")
+        result["JUPYTERHUB_SERVICE_URL"] = f"http://{facts['address']}:{facts['port']}{prefix}"
+        landing = wanted.default_url or result.get("JUPYTERHUB_DEFAULT_URL", "")
+        result["JUPYTERHUB_DEFAULT_URL"] = landing or ("/tree" if wanted.app == "notebook" else "/lab")
+        return result
+
+    def _health(self, state: LauncherState) -> Health:
+        server, memory = state.server, ""
+        logfile.shorten(self._folder(server) / "log")
+        child = self._children.get(server)
+        if child is not None:
+            child.poll()
+        ended = self._cgroups.out_of_memory(server)
+        init = _process(state.facts, "init")
+        if ended:
+            memory = causes.memory_notice(ended)
+        if state.facts.get("boot") != boot_id():
+            return Health("gone", StopReason.KILLED, "the machine was restarted", "start the server again")
+        if init is None:
+            return Health("unknown")
+        if init.alive():
+            return Health("running", notice=memory)
+        status = bubblewrap.read_status(self._folder(server) / "status").get("exit-code")
+        log = logfile.tail(self._folder(server) / "log", 60)
+        return causes.ended(status, log, out_of_memory=ended > 0)
+
+    def _end(self, init: ProcessId | None, monitor: ProcessId | None, grace_s: float) -> None:
+        """End a sandbox: its server by SIGTERM, so that it can end its kernels; then all of it; blocks."""
+        if init is not None and init.alive():
+            for child in _children_of(init.pid):
+                process.send(child, signal.SIGTERM)
+            if not process.wait_ended(init, grace_s):
+                process.send(init, signal.SIGKILL)
+                process.wait_ended(init, 10)
+        if monitor is not None:
+            process.end(monitor, grace_s=1.0, group=False)
+
+    def _folder(self, server: str) -> Path:
+        return self._options.folder / server
+
+
+def boot_id() -> str:
+    """Return what changes with each start of the machine, since start times of processes count from there."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _in_folder(box: Sandbox, folder: str) -> Sandbox:
+    return replace(box, directory=PurePosixPath(folder))
+
+
+def _name(role: str, named: ProcessId | None) -> dict[str, str]:
+    return {role: f"{named.pid}:{named.start_ticks}"} if named else {}
+
+
+def _process(facts: Mapping[str, str], role: str) -> ProcessId | None:
+    """Return a recorded process of this boot."""
+    pid, _, ticks = facts.get(role, "").partition(":")
+    if not pid.isdigit() or not ticks.isdigit() or facts.get("boot") != boot_id():
+        return None
+    return ProcessId(int(pid), int(ticks))
+
+
+def _children_of(pid: int) -> list[ProcessId]:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [named for named in (ProcessId.of(int(child)) for child in children) if named]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from hubfleet.model.base import StrictModel
-from hubfleet.model.text import WebAddress, wrong
+from hubfleet.model.text import Title, WebAddress, wrong
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 
@@ -76,9 +76,11 @@ class Ceilings(StrictModel):
     """Servers that run at once, of all hubs together."""
 
 
-class ClusterSettings(StrictModel):
+class ClusterFile(StrictModel):
     """What clusters/<name>.yaml says."""
 
+    title: Title | None = None
+    """As people see it where they choose; default: the cluster's name."""
     kind: Literal["machine"]
     """`machine`: one computer, without containers or Kubernetes."""
     launcher: Literal["process"] = "process"
@@ -97,10 +99,12 @@ class ClusterSettings(StrictModel):
     """What no server of any hub exceeds."""
 
 
-class Cluster(ClusterSettings):
-    """A cluster with its name."""
+class Cluster(ClusterFile):
+    """A cluster with its names."""
 
     name: str
+    """Unique in the fleet."""
+    title: Title
 
     @property
     def address(self) -> str:

@@ -2,11 +2,11 @@
 
 from hubfleet.model.base import StrictModel
 from hubfleet.model.cluster import Cluster
-from hubfleet.model.hub import Hub, HubSettings
+from hubfleet.model.hub import Hub, HubFile
 from hubfleet.model.text import HostName, Label, PersonName
 
 
-class FleetSettings(StrictModel):
+class FleetFile(StrictModel):
     """What fleet.yaml says."""
 
     name: Label
@@ -15,11 +15,11 @@ class FleetSettings(StrictModel):
     """Hubs are at `<hub>.<domain>`; `localhost` works in every browser of the machine itself without DNS."""
     operators: tuple[PersonName, ...] = ()
     """Who runs the fleet: admins of every hub, by the names that sign-ins give them."""
-    defaults: HubSettings = HubSettings()
+    defaults: HubFile = HubFile()
     """Settings for all hubs, above their presets and below their own."""
 
 
-class PresetSettings(HubSettings):
+class PresetFile(HubFile):
     """What presets/<name>.yaml says."""
 
     extends: str = ""

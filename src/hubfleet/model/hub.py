@@ -28,7 +28,7 @@ def _lists(value: object) -> object:
 Traits: TypeAlias = dict[str, dict[str, Annotated[JsonValue, BeforeValidator(_lists)]]]
 
 
-class HubSettings(StrictModel):
+class HubFile(StrictModel):
     """What hubs/<name>.yaml, a preset, or the fleet's `defaults` may say; none of it is needed in all of them."""
 
     preset: str = ""
@@ -78,7 +78,7 @@ class HubSettings(StrictModel):
     """A JupyterHub configuration file that runs last, for what no setting can say."""
 
 
-class Hub(HubSettings):
+class Hub(HubFile):
     """A hub with all that files, presets and defaults say about it, and what follows from that."""
 
     name: str

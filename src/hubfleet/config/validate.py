@@ -1,0 +1,170 @@
+"""Settings against their model: each of pydantic's findings becomes an error with file, line and what to write."""
+
+from collections.abc import Mapping
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from hubfleet._kit.yamlfile import Plain
+from hubfleet.config.merge import Path, Setting
+from hubfleet.config.words import unknown_keys
+from hubfleet.errors import BadValueError, ConfigError
+
+_WANTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a map",
+    "model_type": "a map",
+    "model_attributes_type": "a map",
+    "finite_number": "a number",
+}
+_LIMITS = {
+    "greater_than": ("more than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+
+
+def problems(error: ValidationError, tree: Setting, model: type[BaseModel]) -> list[ConfigError]:
+    """Translate what pydantic found in a tree."""
+    found: list[ConfigError] = []
+    for detail in error.errors(include_url=False, include_input=False):
+        path = _path(detail["loc"], tree)
+        if detail["type"] == "extra_forbidden":
+            setting = tree.nearest(path)
+            found += unknown_keys(path, setting, known_keys(model, path[:-1], tree))
+        else:
+            found.append(_bad_value(detail["type"], detail.get("ctx", {}), detail["msg"], path, tree))
+    return found
+
+
+def known_keys(model: type[BaseModel], path: Path, tree: Setting) -> set[str]:
+    """Return the keys that may stand below a path of a model's file."""
+    models = [model]
+    for length, part in enumerate(path):
+        types: list[Any] = []
+        for candidate in models:
+            annotation = {_key(name, field): field.annotation for name, field in candidate.model_fields.items()}.get(part)
+            types.append(annotation)
+        nested = [inner for annotation in types for inner in _models(annotation, path[length + 1 :])]
+        models = [inner for inner in nested if not isinstance(inner, tuple)]
+        deeper = [inner for inner in nested if isinstance(inner, tuple)]
+        if deeper:
+            inner_model, rest = deeper[0]
+            return known_keys(inner_model, rest, tree.nearest(path[: len(path) - len(rest)]))
+    setting = tree.at(path)
+    return {_key(name, field) for one in models if _fits(one, setting) for name, field in one.model_fields.items()}
+
+
+def _models(annotation: object, rest: Path) -> list[Any]:
+    """Find models in a type; below a dictionary or list one part of the path is used up (a pair then says so)."""
+    origin = get_origin(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if origin is Annotated:
+        return _models(get_args(annotation)[0], rest)
+    if origin in (Union, UnionType):
+        return [found for inner in get_args(annotation) for found in _models(inner, rest)]
+    if origin in (dict, tuple) and rest:
+        inner = get_args(annotation)[1 if origin is dict else 0]
+        return [(found, rest[1:]) for found in _models(inner, rest[1:]) if not isinstance(found, tuple)]
+    return []
+
+
+def _fits(model: type[BaseModel], setting: Setting | None) -> bool:
+    """Say whether a model of several is the one that the map's tag names."""
+    field = model.model_fields.get("kind")
+    tag = setting.at((_key("kind", field),)) if field is not None and setting is not None else None
+    return tag is None or field is None or tag.value in get_args(field.annotation)
+
+
+def _key(name: str, field: Any) -> str:
+    return str(field.alias or name)
+
+
+def _path(loc: tuple[int | str, ...], tree: Setting) -> Path:
+    """Keep what a person wrote of pydantic's path, which also holds the tags and types of unions."""
+    path: Path = ()
+    for number, part in enumerate(loc):
+        last = number == len(loc) - 1
+        here = tree.at(path)
+        if here is not None and isinstance(here.value, Mapping | tuple) and tree.at((*path, str(part))) is not None:
+            path = (*path, str(part))
+        elif last and isinstance(part, str) and part != "[key]" and here is not None and _may_miss(here, part):
+            path = (*path, part)
+    return path
+
+
+def _may_miss(here: Setting, part: str) -> bool:
+    return isinstance(here.value, Mapping) and part.isidentifier() and part not in {"SecretReference", "str"}
+
+
+def _bad_value(kind: str, context: Mapping[str, Any], message: str, path: Path, tree: Setting) -> ConfigError:
+    setting = tree.nearest(path)
+    shown = ".".join(path) or "the file"
+    found = tree.at(path)
+    value = found.plain() if found is not None else None
+    hint = ""
+    if kind == "hubfleet":
+        text, hint = f"`{shown}`: {context['message']}", context["hint"]
+    elif kind == "missing":
+        text, hint = f"`{shown}` is missing", f"add `{path[-1]}: …`" if path else ""
+    elif kind in _WANTED:
+        text, hint = f"`{shown}` must be {_WANTED[kind]}, not {_described(value)}", _advice(kind, value, path)
+    elif kind in _LIMITS:
+        words, key = _LIMITS[kind]
+        text = f"`{shown}` must be {words} {context[key]:g}, not {_described(value)}"
+    elif kind in {"literal_error", "union_tag_invalid"}:
+        tag = context.get("discriminator", "").strip("'")
+        wanted = context.get("expected") or context.get("expected_tags", "")
+        shown = f"{shown}.with" if tag and not shown.endswith("with") else shown
+        setting = setting.at(("with",)) or setting
+        text = f"`{shown}` must be one of {wanted.replace(' or ', ', ')}, not {_described(setting.plain())}"
+    elif kind == "union_tag_not_found":
+        text, hint = f"`{shown}` does not say which kind it is", "add `with: github`, or another kind of sign-in"
+    elif kind == "too_short":
+        text = f"`{shown}` is empty"
+    elif kind in {"string_too_short", "string_too_long"}:
+        text = f"`{shown}` must have {context.get('min_length', 0)} to {context.get('max_length', 'any')} characters"
+        text = f"`{shown}` is empty" if kind == "string_too_short" else text.replace("have 0 to", "have at most")
+    elif kind == "string_pattern_mismatch":
+        text = f"`{shown}`: {_described(value)} does not have the right form"
+    else:
+        text = f"`{shown}`: {message[:1].lower()}{message[1:]}"
+    return BadValueError(text, hint=hint, where=setting.where)
+
+
+def _described(value: Plain) -> str:
+    if isinstance(value, dict):
+        return "a map"
+    if isinstance(value, tuple):
+        return "a list"
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return repr(value if len(value) <= 40 else f"{value[:37]}…")
+    return str(value)
+
+
+def _advice(kind: str, value: Plain, path: Path) -> str:
+    if kind == "bool_type" and isinstance(value, str) and value.lower() in {"yes", "no", "on", "off", "y", "n"}:
+        return f"write {'true' if value.lower() in {'yes', 'on', 'y'} else 'false'}"
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        return f'put it in quotes: "{_described(value)}"'
+    if kind in {"float_type", "int_type"} and isinstance(value, str):
+        if value.replace(".", "", 1).isdecimal():
+            return f"write {value} without quotes"
+        unit = path[-1].rpartition("_")[2] if path else ""
+        units = {"gib": "GiB", "minutes": "minutes", "hours": "hours"}
+        return f"a number of {units[unit]}, without a unit" if unit in units else ""
+    if kind == "tuple_type":
+        return f"write [{value}]" if isinstance(value, str) and len(value) <= 40 else "write [one, two]"
+    return ""

@@ -125,6 +125,7 @@ def spawn(
     output: Path | None = None,
     pass_fds: Sequence[int] = (),
     user: tuple[int, int] | None = None,
+    groups: Sequence[int] = (),
     umask: int = 0o077,
 ) -> "subprocess.Popen[bytes]":
     """Start a process in a session of its own, which outlives us; its output is appended to a file (mode 0600).
@@ -145,7 +146,7 @@ def spawn(
             start_new_session=True,
             user=user[0] if user else None,
             group=user[1] if user else None,
-            extra_groups=[] if user else None,
+            extra_groups=list(groups) if user else None,
             umask=umask,
         )
     except OSError as error:

@@ -5,40 +5,28 @@ that cannot be carried out just now is kept (`stops`). So the hub may be killed 
 """
 
 import asyncio
-import weakref
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, ClassVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, TypeVar
 
 from jupyterhub.spawner import Spawner
+from jupyterhub.utils import url_path_join
 
 from hubfleet._kit import names
 from hubfleet.errors import HubfleetError, TemporaryError
 from hubfleet.hub import failures, requests, spawn_page
 from hubfleet.hub.agents import AgentLink, Seen
-from hubfleet.hub.stops import Stop, Stops
-from hubfleet.model.settings.hub import HubProgram
-from hubfleet.policy.choices import Chosen
+from hubfleet.hub.context import HubContext
+from hubfleet.hub.stops import Stop
 from hubfleet.protocol.messages import Event, Server, ServerState, StopReason
 
 RETRY_S = 1.0
 ANSWER_S = 1.0
+QUIET_S = 5.0
+STEP_S = 0.1
 STOP_S = 20.0
 
-
-@dataclass
-class HubContext:
-    """What all spawners of one hub's process share; made in `configure`, bound to the class that JupyterHub gets."""
-
-    settings: HubProgram
-    links: dict[str, AgentLink]
-    stops: Stops
-    spawners: "weakref.WeakSet[AgentSpawner]" = field(default_factory=weakref.WeakSet)
-
-    def by_server(self, server: str) -> "AgentSpawner | None":
-        """Return the spawner of a server, if this process has one."""
-        return next((spawner for spawner in self.spawners if spawner.server_id == server), None)
+Answer = TypeVar("Answer")
 
 
 class AgentSpawner(Spawner):
@@ -50,7 +38,8 @@ class AgentSpawner(Spawner):
         super().__init__(**traits)
         self._cluster = ""
         self._checked_at_start = False
-        self._progress: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._steps: list[Event] = []
+        self._starting = False
         if self.orm_spawner is not None:
             self.context.spawners.add(self)
 
@@ -110,19 +99,22 @@ class AgentSpawner(Spawner):
         """Let the agent start the server; return its URL when it answers."""
         chosen = self._chosen()
         self._cluster = chosen.cluster
-        self._progress = asyncio.Queue()
+        self._steps, self._starting = [], True
         self.context.stops.withdraw(self.server_id)
-        request = requests.build(self, chosen)
+        request = self._request(chosen)
+        key = f"{self.server_id}:{request.generation.isoformat()}"
         try:
             async with self.link.events(self.server_id) as events:
-                answer = await self._put(request)
+                answer = await self._again(
+                    lambda: self.link.client.start_server(self.server_id, request, idempotency_key=key)
+                )
                 self.api_token = answer.api_token.get_secret_value()
                 self.link.note(answer.server)
                 return await self._until_running(answer.server, events)
         except HubfleetError as error:
             raise failures.from_error(error) from error
         finally:
-            self._progress.put_nowait(None)
+            self._starting = False
 
     async def poll(self) -> int | None:
         """Return None while the server runs or nothing is known of it, else 0; never raises, never waits."""
@@ -160,33 +152,44 @@ class AgentSpawner(Spawner):
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield the steps of a start as JupyterHub's progress events."""
-        while (event := await self._progress.get()) is not None:
-            yield {"progress": event.progress, "message": failures.sentence(event.message)}
+        shown = 0
+        while self._starting or shown < len(self._steps):
+            for event in self._steps[shown:]:
+                yield {"progress": event.progress, "message": failures.sentence(event.message)}
+            shown = len(self._steps)
+            await asyncio.sleep(STEP_S)
 
     # in small
-
-    async def _put(self, request: Any) -> Any:
-        key = f"{self.server_id}:{request.generation.isoformat()}"
-        while True:
-            try:
-                return await self.link.client.start_server(self.server_id, request, idempotency_key=key)
-            except TemporaryError as error:
-                self.log.warning("%s: %s; trying again", self._log_name, error)
-                await asyncio.sleep(RETRY_S)
 
     async def _until_running(self, server: Server, events: "asyncio.Queue[Event]") -> str:
         while server.state is not ServerState.RUNNING:
             if not server.state.live:
                 raise failures.StartError(server.message or "the server did not start", hint=server.hint)
-            event = await events.get()
-            self._progress.put_nowait(event)
-            server = (
-                await self.link.client.server(self.server_id)
-                if not event.progress < 100 or not event.state.live
-                else server
-            )
+            server = await self._next(server, events)
         self.link.note(server)
         return server.url
+
+    async def _next(self, server: Server, events: "asyncio.Queue[Event]") -> Server:
+        """Wait for the next step; ask the agent itself at the end, and when events stay away (a line that broke)."""
+        try:
+            async with asyncio.timeout(QUIET_S):
+                event = await events.get()
+        except TimeoutError:
+            event = None
+        if event is not None:
+            self._steps.append(event)
+            if event.state in {ServerState.QUEUED, ServerState.STARTING}:
+                return server
+        return await self._again(lambda: self.link.client.server(self.server_id))
+
+    async def _again(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Call the agent until it answers; JupyterHub's limit for a start ends it."""
+        while True:
+            try:
+                return await call()
+            except TemporaryError as error:
+                self.log.warning("%s: %s; trying again", self._log_name, error)
+                await asyncio.sleep(RETRY_S)
 
     async def _until_gone(self) -> None:
         try:
@@ -197,7 +200,7 @@ class AgentSpawner(Spawner):
             self.log.warning("%s has been told to stop and takes its time", self._log_name)
 
     async def _answers(self, url: str) -> bool:
-        return await requests.answers(f"{url}{self.user.url}{'/' if self.name else ''}{self.name}/api")
+        return await requests.answers(url_path_join(url, self.server.base_url, "api"))
 
     def _generation(self) -> datetime | None:
         started = self.orm_spawner.started
@@ -207,9 +210,10 @@ class AgentSpawner(Spawner):
         culling, last = self.context.settings.hub.culling, self.orm_spawner.last_activity
         started = self._generation()
         now = datetime.now(UTC)
-        if culling.enabled and last is not None and (now - last.replace(tzinfo=UTC)).total_seconds() >= culling.idle_s:
+        idle, age = timedelta(minutes=culling.idle_minutes), timedelta(hours=culling.max_age_hours)
+        if idle and last is not None and now - last.replace(tzinfo=UTC) >= idle:
             return StopReason.CULLED
-        if culling.max_age_s and started and (now - started).total_seconds() >= culling.max_age_s:
+        if age and started and now - started >= age:
             return StopReason.CULLED
         return StopReason.PERSON
 

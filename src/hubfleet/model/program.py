@@ -18,7 +18,8 @@ class ProgramFile(StrictModel):
     path: str
     """Path below the program's own folder."""
     content: str
-    """The whole content; never a secret."""
+    """The whole content; never a secret. What only the platform knows stands as `@{public-key NAME}` (a caller's public
+    key) or `@{group NAME}` (the number of a group) and is filled in when the file is written."""
     mode: Annotated[int, Field(ge=0, le=0o777)] = 0o640
     """Permission bits; the file belongs to root and the program's group, or to the one user there is."""
 
@@ -50,6 +51,8 @@ class Program(StrictModel):
     """Further groups where the platform is root, such as `agent-west` for those who may connect to that agent."""
     after: tuple[str, ...] = ()
     """Names of programs that must be healthy first."""
+    reads: tuple[str, ...] = ()
+    """Folders of the machine's data that its user may read and nobody else's, such as a hub's secrets."""
     writes: tuple[str, ...] = ()
     """Folders of the machine's data that this program may write, made and given to its user before it starts."""
     health: HealthCheck | None = None

@@ -1,5 +1,6 @@
 """Secrets are never written where they are used: only references are, read at the last moment."""
 
+import hashlib
 from typing import Annotated, Self, TypeAlias
 
 from pydantic import BeforeValidator, model_validator
@@ -25,6 +26,11 @@ class SecretReference(StrictModel):
         if "/" in self.secret or self.secret.startswith("."):
             raise wrong(f"{self.secret[:60]!r} is not a name", "the file's name below secrets/, without .age")
         return self
+
+    @property
+    def file_name(self) -> str:
+        """Return the name of the file in which a machine keeps what the reference leads to."""
+        return f"given-{hashlib.sha256(str(self).encode()).hexdigest()[:16]}"
 
     def __str__(self) -> str:
         """Show the reference, which is no secret."""

@@ -7,6 +7,7 @@ from typing import Literal
 
 from hubfleet.model.base import StrictModel
 from hubfleet.model.program import Program
+from hubfleet.model.secret import SecretReference
 
 Do = Literal["create", "change", "delete", "repair"]
 Kind = Literal["software", "agent", "routes", "proxy", "hub"]
@@ -27,6 +28,8 @@ class Resource(StrictModel):
     """What runs for it."""
     secrets: tuple[str, ...] = ()
     """Names of generated secrets that it needs, such as `ocean/cookie`; made once, never shown."""
+    given: dict[str, SecretReference] = {}
+    """Secrets that the fleet gives, by the name of the file on the machine, such as `ocean/client-secret`."""
     staging_for: str = ""
     """For a staging twin: the hub that must wait for its proof."""
 

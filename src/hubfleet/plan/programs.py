@@ -13,6 +13,7 @@ from hubfleet.model.cluster import Cluster
 from hubfleet.model.fleet import Fleet
 from hubfleet.model.hub import Hub
 from hubfleet.model.program import HealthCheck, Program, ProgramFile
+from hubfleet.model.secret import SecretReference
 from hubfleet.model.settings.agent import AgentCaller, AgentCeilings, AgentFolder, AgentHub, AgentSettings
 from hubfleet.model.settings.hub import AgentAddress, HubProgram
 from hubfleet.model.settings.routes import Address, Https, Listener, RoutedHub, RoutesSettings
@@ -36,10 +37,6 @@ class Machine(StrictModel):
     """Version of hubfleet; another one restarts programs."""
     ports: dict[str, int]
     """Ports on loopback by use; see `port_names`."""
-    public_keys: dict[str, str] = {}
-    """Public keys of callers by name; empty until apply has made them."""
-    ids: dict[str, int] = {}
-    """User ids of programs by name; empty where not root, or until apply has given them."""
     fleet_folder: str = ""
     """Where the fleet's files are, for the logo and the Python file that a hub names."""
 
@@ -68,7 +65,7 @@ def _agent(fleet: Fleet, cluster: Cluster, machine: Machine) -> Resource:
             "fleet": fleet.name,
             "cluster": cluster.name,
             "socket": f"{machine.data}/run/{name}.sock",
-            "socket_group": str(machine.ids.get(name, "")),
+            "socket_group": f"@{{group {name}}}" if machine.root else "",
             "data": f"{machine.data}/agents/{cluster.name}",
             "launcher": cluster.launcher,
             "sandbox": cluster.sandbox,
@@ -79,7 +76,7 @@ def _agent(fleet: Fleet, cluster: Cluster, machine: Machine) -> Resource:
             "ceilings": _ceilings(cluster),
             "hubs": [_agent_hub(hub, machine, cluster) for hub in hubs],
             "callers": [
-                AgentCaller(name=caller, role=role, hub=hub, public_key=machine.public_keys.get(caller, "{}"))  # type: ignore[arg-type]
+                AgentCaller(name=caller, role=role, hub=hub, public_key=f"@{{public-key {caller}}}")
                 for caller, role, hub in callers
             ],
         }
@@ -217,6 +214,7 @@ def _hub(fleet: Fleet, hub: Hub, machine: Machine) -> Resource:
         folder=folder,
         database=f"sqlite:///{folder}/jupyterhub.sqlite",
         secrets=secrets,
+        python_file=f"{machine.fleet_folder}/{hub.python_file}" if hub.python_file else "",
         logo=f"{machine.fleet_folder}/{hub.branding.logo}" if hub.branding.logo else "",
     )
     start = (
@@ -237,18 +235,38 @@ def _hub(fleet: Fleet, hub: Hub, machine: Machine) -> Resource:
         update={
             "files": (*program.files, ProgramFile(path="jupyterhub_config.py", content=start)),
             "groups": tuple(f"agent-{cluster}" for cluster in hub.servers_on),
+            "reads": (f"secrets/{hub.name}",),
             "after": ("routes",),
         }
     )
-    password = ("shared-password", "admin-password") if hub.sign_in.kind == "shared-password" else ()
+    given = given_secrets(hub)
+    made = (*HUB_SECRETS, *(("shared-password", "admin-password") if hub.sign_in.kind == "shared-password" else ()))
     return Resource(
         kind="hub",
         name=hub.name,
         values={"address": hub.url, **flatten(hub)},
         programs=(program,),
-        secrets=tuple(f"{hub.name}/{secret}" for secret in (*HUB_SECRETS, *password)),
+        secrets=tuple(f"{hub.name}/{name}" for name in made if name not in given),
+        given={f"{hub.name}/{name}": reference for name, reference in given.items()},
         staging_for=hub.twin_of,
     )
+
+
+def given_secrets(hub: Hub) -> dict[str, SecretReference]:
+    """Return the secrets that a hub's files refer to, by the name of the file in the hub's folder of secrets."""
+    sign_in = hub.sign_in
+    if sign_in.kind == "shared-password":
+        asked = {"shared-password": sign_in.password, "admin-password": sign_in.admin_password}
+    elif sign_in.kind == "native":
+        asked = {}
+    else:
+        asked = {"client-secret": sign_in.client_secret}
+    found = {name: reference for name, reference in asked.items() if reference is not None}
+    for profile in hub.profiles.values():
+        choices = [choice for option in profile.options.values() for choice in option.choices.values()]
+        for variables in (profile.variables, *(choice.variables for choice in choices)):
+            found.update({value.file_name: value for value in variables.values() if not isinstance(value, str)})
+    return found
 
 
 def _program(

@@ -42,5 +42,7 @@ class HubProgram(StrictModel):
     """SQLAlchemy URL; by default a file below the folder. A URL with a password is a path to a file that holds it."""
     secrets: str
     """Folder of the hub's generated secrets: cookie, crypt, routes-token, check-token, shared-password, admin-password."""
+    python_file: str = ""
+    """Path of the operator's own configuration file, empty for none."""
     logo: str = ""
     """Path of the logo, empty for JupyterHub's own."""

@@ -43,6 +43,7 @@ class Launch:
     folder: Path
     log: Path
     user: tuple[int, int] | None
+    groups: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,7 @@ class Keeper:
                 cwd=self._launch.folder,
                 output=self._launch.log,
                 user=self._launch.user,
+                groups=self._launch.groups,
                 umask=0o027,
             )
         except CommandError as error:

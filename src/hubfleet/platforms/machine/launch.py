@@ -1,6 +1,8 @@
 """How a program becomes a process of this machine: its files, its folders' owners, its environment and its user."""
 
+import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -8,10 +10,14 @@ from pathlib import Path
 from hubfleet._kit.files import write_if_changed
 from hubfleet.errors import PlatformError
 from hubfleet.model.program import Program
+from hubfleet.platforms.machine import secrets
 from hubfleet.platforms.machine.accounts import Accounts
 from hubfleet.platforms.machine.keeper import Launch
 from hubfleet.platforms.machine.places import Places
 from hubfleet.platforms.machine.reach import reachable
+from hubfleet.protocol.signing import CallerKey
+
+FILLED = re.compile(r"@\{(public-key|group) ([a-z0-9-]+)\}")
 
 MARK = "HUBFLEET_PROGRAM"
 """The variable by which a supervisor knows a process as its own."""
@@ -26,9 +32,11 @@ def prepare(program: Program, places: Places, accounts: Accounts) -> None:
         _give(folder, owner, 0o750, top=True)
         for file in program.files:
             path = folder / file.path
-            write_if_changed(path, file.content, mode=file.mode)
+            write_if_changed(path, fill(file.content, places, accounts), mode=file.mode)
             if owner is not None:
                 os.chown(path, 0, owner[1])
+        for name in program.reads:
+            _let_read(places.data / name, owner)
         for name in program.writes:
             target = places.data / name
             target.mkdir(parents=True, exist_ok=True)
@@ -40,13 +48,27 @@ def prepare(program: Program, places: Places, accounts: Accounts) -> None:
         ) from error
 
 
+def fill(text: str, places: Places, accounts: Accounts) -> str:
+    """Put in what only this machine knows: callers' public keys and the numbers of groups."""
+
+    def known(match: re.Match[str]) -> str:
+        if match[1] == "group":
+            owner = accounts.of(match[2])
+            return str(owner[1]) if owner else ""
+        jwk = secrets.read(places, f"{match[2].removeprefix('hub-')}/agent-key")
+        return json.dumps(CallerKey(match[2], jwk).public())[1:-1]
+
+    return FILLED.sub(known, text)
+
+
 def launch_of(program: Program, places: Places, accounts: Accounts) -> Launch:
     """Return how to start a program here."""
     folder = places.programs / program.name
     owner = accounts.of(program.user)
+    groups = tuple(given[1] for name in program.groups if (given := accounts.of(name)))
     command = tuple(program.command)
     if owner is not None:
-        command = reachable(command, owner, software=software_folders(), data=places.data)
+        command = reachable(command, owner, groups, software=software_folders(), data=places.data)
     environment = {
         "PATH": f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(folder),
@@ -59,7 +81,7 @@ def launch_of(program: Program, places: Places, accounts: Accounts) -> Launch:
     }
     log = places.logs / f"{program.name}.log"
     user = None if owner is None or command != tuple(program.command) else owner
-    return Launch(command, environment, folder, log, user)
+    return Launch(command, environment, folder, log, user, groups)
 
 
 def software_folders() -> tuple[Path, ...]:
@@ -78,6 +100,17 @@ def _give(folder: Path, owner: tuple[int, int] | None, mode: int, *, top: bool) 
         for root, folders, files in os.walk(folder):
             for name in (*folders, *files):
                 os.lchown(Path(root) / name, *owner)
+
+
+def _let_read(folder: Path, owner: tuple[int, int] | None) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o750 if owner else 0o700)
+    if owner is None:
+        return
+    os.chown(folder, 0, owner[1])
+    for file in folder.iterdir():
+        os.chown(file, 0, owner[1])
+        file.chmod(0o640)
 
 
 def _proxies() -> dict[str, str]:

@@ -15,13 +15,13 @@ from hubfleet.errors import PlatformError
 
 
 def reachable(
-    command: Sequence[str], owner: tuple[int, int], *, software: Sequence[Path], data: Path
+    command: Sequence[str], owner: tuple[int, int], groups: Sequence[int], *, software: Sequence[Path], data: Path
 ) -> tuple[str, ...]:
     """Return the command, wrapped where its software or data lies below a folder that others cannot enter."""
     closed = sorted({folder for path in (*software, data) if (folder := first_closed(path)) is not None})
     if not closed:
         return tuple(command)
-    return (*view(closed, software, data), *as_user(owner), *command)
+    return (*view(closed, software, data), *as_user(owner, groups), *command)
 
 
 def first_closed(path: Path) -> Path | None:
@@ -48,14 +48,15 @@ def view(closed: Sequence[Path], software: Sequence[Path], data: Path) -> tuple[
     return (*arguments, "--")
 
 
-def as_user(owner: tuple[int, int]) -> tuple[str, ...]:
+def as_user(owner: tuple[int, int], groups: Sequence[int]) -> tuple[str, ...]:
     """Return the command that goes on as a user without any right of root."""
     found = shutil.which("setpriv")
     if found is None:
         raise PlatformError("setpriv is missing", hint="install it: apt-get install util-linux")
     uid, gid = owner
+    further = f"--groups={','.join(str(group) for group in groups)}" if groups else "--clear-groups"
     rights = ("--no-new-privs", "--bounding-set=-all", "--inh-caps=-all")
-    return (found, f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *rights, "--")
+    return (found, f"--reuid={uid}", f"--regid={gid}", further, *rights, "--")
 
 
 def bubblewrap() -> str:

@@ -1,0 +1,132 @@
+"""Sets up an unmodified JupyterHub: the one place where a hub's parts are put together.
+
+Called by the two-line `jupyterhub_config.py` that apply writes, while JupyterHub reads its configuration inside its own loop.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from hubfleet._kit.aio import guarded
+from hubfleet.hub import look, roles, strays
+from hubfleet.hub.agents import AgentLink
+from hubfleet.hub.context import HubContext
+from hubfleet.hub.sign_in.set_up import set_up
+from hubfleet.hub.spawner import AgentSpawner
+from hubfleet.hub.stops import Stops
+from hubfleet.hub.subdomains import hook
+from hubfleet.model.settings.hub import HubProgram
+from hubfleet.protocol.client import AgentClient
+from hubfleet.protocol.signing import CallerKey
+
+STOPS_AGAIN_S = 5.0
+
+
+def configure(c: Any, settings: str) -> None:
+    """Fill JupyterHub's configuration for one hub.
+
+    Args:
+        c: JupyterHub's configuration object.
+        settings: path of the hub's `HubProgram` document.
+    """
+    program = HubProgram.model_validate_json(Path(settings).read_text())
+
+    def secret(name: str) -> str:
+        return (Path(program.secrets) / name).read_text().strip()
+
+    _addresses(c, program)
+    _state(c, program, secret("cookie"))
+    _proxy(c, program, secret("routes-token"))
+    _spawner(c, program, secret)
+    set_up(c, program, secret)
+    roles.set_up(c, program, check_token=secret("check-token"))
+    look.set_up(c, program)
+    _culler(c, program)
+    for name, traits in program.hub.jupyterhub.items():
+        c[name].update(traits)
+    if program.hub.python_file:
+        _run_python_file(c, program.python_file)
+
+
+def _addresses(c: Any, program: HubProgram) -> None:
+    """Browsers' address, and the one behind the proxy; several hubs share a port and differ by host."""
+    public = f"{program.public_url}/"
+    c.JupyterHub.bind_url = public
+    c.JupyterHub.public_url = public
+    c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{program.bind_port}"
+    c.JupyterHub.hub_connect_url = f"http://127.0.0.1:{program.bind_port}"
+    if program.user_subdomains:
+        c.JupyterHub.subdomain_host = program.public_url
+        c.JupyterHub.subdomain_hook = hook(urlsplit(program.public_url).hostname or "")
+
+
+def _state(c: Any, program: HubProgram, cookie: str) -> None:
+    c.JupyterHub.db_url = program.database
+    c.JupyterHub.cookie_secret = bytes.fromhex(cookie)
+    c.JupyterHub.cleanup_servers = False
+    c.JupyterHub.cleanup_proxy = False
+    c.JupyterHub.upgrade_db = True
+    c.JupyterHub.init_spawners_timeout = 1
+    c.ConfigurableHTTPProxy.pid_file = f"{program.folder}/proxy.pid"
+
+
+def _proxy(c: Any, program: HubProgram, token: str) -> None:
+    """JupyterHub's own class against `routes`, which speaks configurable-http-proxy's API."""
+    c.ConfigurableHTTPProxy.should_start = False
+    c.ConfigurableHTTPProxy.api_url = program.routes_url
+    c.ConfigurableHTTPProxy.auth_token = token
+
+
+def _spawner(c: Any, program: HubProgram, secret: Any) -> None:
+    links = {}
+    for agent in program.agents:
+        key = CallerKey(f"hub-{program.hub.name}", Path(agent.key).read_text())
+        links[agent.cluster] = AgentLink(agent.cluster, AgentClient(agent.address, cluster=agent.cluster, key=key))
+    context = HubContext(program, links, Stops(Path(program.folder) / "stops.json"))
+    c.JupyterHub.spawner_class = type("HubSpawner", (AgentSpawner,), {"context": context})
+    c.JupyterHub.allow_named_servers = program.hub.named_servers > 0
+    c.JupyterHub.named_server_limit_per_user = program.hub.named_servers
+    c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 1}
+    c.Spawner.start_timeout = 300
+    c.Spawner.http_timeout = 60
+    c.Spawner.poll_interval = 30
+    c.Spawner.env_keep = []
+    _background(context)
+
+
+def _background(context: HubContext) -> None:
+    """Begin what runs beside JupyterHub, on its own loop; nothing where only its configuration is read."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    collector = strays.Collector(context)
+    for link in context.links.values():
+        link.on_end = context.ended
+        link.on_list = collector.listener(link)
+        context.keep(loop.create_task(link.follow(), name=f"agent-{link.cluster}"))
+    again = guarded("stops", lambda: context.stops.try_again(context.links), every_s=STOPS_AGAIN_S)
+    context.keep(loop.create_task(again, name="stops"))
+
+
+def _culler(c: Any, program: HubProgram) -> None:
+    """JupyterHub's own idle culler, as a service of this hub."""
+    culling = program.hub.culling
+    if not culling.idle_minutes and not culling.max_age_hours:
+        return
+    idle, age = culling.idle_minutes * 60 or 10**9, int(culling.max_age_hours * 3600)
+    every = max(30, min(600, idle // 2))
+    arguments = [f"--timeout={idle}", f"--max-age={age}", f"--cull-every={every}"]
+    roles.add_service(
+        c,
+        {"name": "idle-culler", "command": [sys.executable, "-m", "jupyterhub_idle_culler", *arguments]},
+        ["list:users", "read:users:activity", "read:servers", "delete:servers"],
+    )
+
+
+def _run_python_file(c: Any, path: str) -> None:
+    """Run the operator's own configuration file last, with `c` as JupyterHub would give it."""
+    code = compile(Path(path).read_text(), path, "exec")
+    exec(code, {"c": c, "get_config": lambda: c, "__file__": path})  # noqa: S102 - the operator's own file, by name

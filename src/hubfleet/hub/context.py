@@ -1,0 +1,49 @@
+"""What all spawners of one hub's process share; made in `configure`, bound to the class that JupyterHub gets."""
+
+import asyncio
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hubfleet._kit import names
+from hubfleet.hub.agents import AgentLink
+from hubfleet.hub.stops import Stops
+from hubfleet.model.settings.hub import HubProgram
+from hubfleet.protocol.messages import Server
+
+if TYPE_CHECKING:
+    from hubfleet.hub.spawner import AgentSpawner
+
+
+@dataclass
+class HubContext:
+    """One hub's process."""
+
+    settings: HubProgram
+    links: Mapping[str, AgentLink]
+    stops: Stops
+    spawners: "weakref.WeakSet[AgentSpawner]" = field(default_factory=weakref.WeakSet)
+    tasks: set["asyncio.Future[Any]"] = field(default_factory=set)
+
+    def keep(self, task: "asyncio.Future[Any]") -> None:
+        """Hold a background task until it is done (the loop itself holds tasks weakly)."""
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def known(self) -> frozenset[str]:
+        """Return the ids of all servers that JupyterHub counts as running, or is about to."""
+        return frozenset(spawner.server_id for spawner in self.spawners if spawner.active)
+
+    def ended(self, server: str) -> None:
+        """Tell JupyterHub at once that a server has ended, rather than at its next poll."""
+        for spawner in list(self.spawners):
+            if spawner.server_id == server and spawner.ready:
+                self.keep(asyncio.ensure_future(spawner.poll_and_notify()))
+
+    def last_end(self, user: Any, server_name: str) -> Server | None:
+        """Return how a person's server ended last, for the page that offers to start it again."""
+        server = names.server_id(self.settings.uuid, user.orm_user.id, server_name or "")
+        found = [link.server(server) for link in self.links.values()]
+        ended = [item for item in found if item is not None and not item.state.live]
+        return max(ended, key=lambda item: item.generation, default=None)

@@ -1,0 +1,28 @@
+"""The look of a hub's pages: JupyterHub's templates, extended, with the hub's own title, logo, colour and words."""
+
+from pathlib import Path
+from typing import Any
+
+from hubfleet.hub.context import HubContext
+from hubfleet.model.settings.hub import HubProgram
+
+TEMPLATES = Path(__file__).parents[1] / "pages" / "templates"
+
+
+def set_up(c: Any, program: HubProgram) -> None:
+    """Point JupyterHub at our templates and tell them what they need."""
+    context: HubContext = c.JupyterHub.spawner_class.context
+    hub = program.hub
+    c.JupyterHub.template_paths = [str(TEMPLATES)]
+    c.JupyterHub.template_vars = {
+        "hub_title": hub.title,
+        "hub_colour": hub.branding.colour,
+        "hub_welcome": hub.branding.welcome,
+        "hub_help": hub.branding.help or "",
+        "hub_website": hub.branding.website or "",
+        "hub_staging_for": hub.twin_of,
+        "announcement": hub.announcement,
+        "last_end": context.last_end,
+    }
+    if program.logo:
+        c.JupyterHub.logo_file = program.logo

@@ -1,0 +1,145 @@
+"""Proves a hub: a real server, asked for through the front door, runs a real notebook.
+
+It never uses a person's sign-in: a service of the hub that reaches only the user `hubfleet-check` gives it a token for
+ten minutes. That people can sign in is proven apart: the login page answers.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from hubfleet.errors import HubfleetError, ProofError, RefusedError
+from hubfleet.protocol.front_door import FrontDoor
+
+CHECK_USER = "hubfleet-check"
+TOKEN_S = 600
+START_S = 180.0
+STOP_S = 60.0
+LOOK_S = 0.1
+
+NOTEBOOK: tuple[tuple[str, Mapping[str, str]], ...] = (
+    ("sum(number * number for number in range(10))", {"text/plain": "285"}),
+    (
+        "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 4, 9])\nplt.show()",
+        {"image/png": "iVBORw0KGgo"},
+    ),
+)
+"""Cells, and how an output of each must begin: arithmetic, and a plot as PNG."""
+
+
+def prove(door: FrontDoor, service_token: str, *, tell: Callable[[str], None] = lambda _text: None) -> None:
+    """Prove one hub.
+
+    Args:
+        door: the hub's front door.
+        service_token: token of the hub's service for proofs.
+        tell: called with each step.
+
+    Raises:
+        ProofError: with the step that failed and what was seen.
+    """
+    step = ["the login page answers"]
+
+    def begin(text: str) -> None:
+        step[0] = text
+        tell(text)
+
+    try:
+        begin("the login page answers")
+        _login_page(door)
+        begin("a token for the proof's own user")
+        token = _token(door, service_token)
+        try:
+            begin("a server starts")
+            path, host = _start(door, service_token)
+            begin("a notebook runs")
+            _run(door, path, host, token)
+            begin("the server stops")
+        finally:
+            _stop(door, service_token)
+    except ProofError:
+        raise
+    except HubfleetError as error:
+        raise ProofError(f"{door.url}: {step[0]}: {error.message}", hint=error.hint) from error
+
+
+def _login_page(door: FrontDoor) -> None:
+    answer = door.get("/hub/login")
+    if answer.status_code not in {200, 302}:
+        raise ProofError(
+            f"{door.url}: the login page answers {answer.status_code}", hint="hubfleet logs shows what the hub says"
+        )
+
+
+def _token(door: FrontDoor, service: str) -> str:
+    try:
+        door.call("POST", f"/hub/api/users/{CHECK_USER}", token=service)
+    except RefusedError as error:
+        if error.status != 409:
+            raise
+    answer = door.call(
+        "POST",
+        f"/hub/api/users/{CHECK_USER}/tokens",
+        token=service,
+        body={"expires_in": TOKEN_S, "note": "hubfleet prove", "scopes": ["access:servers!user", "read:users!user"]},
+    )
+    return str(answer["token"])
+
+
+def _start(door: FrontDoor, service: str) -> tuple[str, str]:
+    _stop(door, service)
+    door.call("POST", f"/hub/api/users/{CHECK_USER}/server", token=service, body={})
+    end = time.monotonic() + START_S
+    while time.monotonic() < end:
+        server = _server(door, service)
+        if server is None:
+            raise ProofError(
+                f"{door.url}: the server did not start", hint="hubfleet logs of the hub and its agent say why"
+            )
+        if server.get("ready"):
+            url = urlsplit(str(server.get("full_url") or server["url"]))
+            return url.path, url.netloc
+        time.sleep(LOOK_S)
+    raise ProofError(f"{door.url}: the server was not ready within {START_S:g} s")
+
+
+def _server(door: FrontDoor, service: str) -> Mapping[str, Any] | None:
+    user = door.call("GET", f"/hub/api/users/{CHECK_USER}", token=service)
+    found = (user.get("servers") or {}).get("")
+    return found if isinstance(found, Mapping) else None
+
+
+def _run(door: FrontDoor, path: str, host: str, token: str) -> None:
+    kernel = door.call("POST", f"{path}api/kernels", token=token, body={"name": "python3"}, host=host)
+    for code, wanted in NOTEBOOK:
+        outputs = door.execute(f"{path}api/kernels/{kernel['id']}/channels", code, token=token, host=host)
+        shown = [output.get("data", {}) for output in outputs]
+        for kind, beginning in wanted.items():
+            if not any(str(item.get(kind, "")).startswith(beginning) for item in shown):
+                raise ProofError(
+                    f"{door.url}: a cell of the notebook gave no {kind} as expected: {_said(outputs)}",
+                    hint="start a server there and run the cell by hand",
+                )
+
+
+def _said(outputs: list[dict[str, Any]]) -> str:
+    """Return what a cell said, shortened."""
+    for output in outputs:
+        if output["output_type"] == "error":
+            return f"{output.get('ename')}: {output.get('evalue')}"[:300]
+    return "; ".join(str(output.get("text") or list(output.get("data", {})))[:100] for output in outputs) or "nothing"
+
+
+def _stop(door: FrontDoor, service: str) -> None:
+    """End the proof's server and wait for its end."""
+    end = time.monotonic() + STOP_S
+    while _server(door, service) is not None:
+        if time.monotonic() > end:
+            raise ProofError(f"{door.url}: the proof's server did not stop within {STOP_S:g} s")
+        try:
+            door.call("DELETE", f"/hub/api/users/{CHECK_USER}/server", token=service)
+        except RefusedError as error:
+            if error.status not in {400, 404}:
+                raise
+        time.sleep(LOOK_S)

@@ -1,0 +1,225 @@
+"""Apply on one machine: secrets, ports and folders first, then programs through the supervisor."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from hubfleet import __version__
+from hubfleet.config import secrets as fleet_secrets
+from hubfleet.errors import PlatformError
+from hubfleet.model.fleet import Fleet
+from hubfleet.plan import programs, proof
+from hubfleet.plan.actions import Action, Applied, Observed, Resource
+from hubfleet.plan.platform import Platform, Revision
+from hubfleet.platforms.machine import ports, secrets
+from hubfleet.platforms.machine.control import Control
+from hubfleet.platforms.machine.places import Places
+from hubfleet.platforms.machine.revisions import Revisions
+from hubfleet.protocol.client import AgentClient
+from hubfleet.protocol.front_door import FrontDoor
+from hubfleet.protocol.messages import Capabilities, StopReason
+from hubfleet.protocol.signing import CallerKey
+
+SOFTWARE_S = 900.0
+"""How long the base software may take to be made: some 300 MB from a package index."""
+LOOK_S = 0.2
+STOP_S = 60.0
+
+
+class MachinePlatform(Platform):
+    """One machine with its data folder."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        folder: Path,
+        data: Path,
+        *,
+        identity: Path | None = None,
+        tell: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        """Make the platform; nothing is touched yet.
+
+        Args:
+            fleet: what shall be.
+            folder: the fleet's own files, where secrets are.
+            data: the machine's data folder.
+            identity: the file with the age key that opens the fleet's secrets.
+            tell: called with what is going on while something takes its time.
+        """
+        self.places = Places(data)
+        self.control = Control(self.places)
+        self._fleet = fleet
+        self._folder = folder
+        self._identity = identity
+        self._tell = tell
+        self._revisions = Revisions(self.places.revisions)
+
+    def desired(self) -> Sequence[Resource]:
+        """Return all that shall be on this machine."""
+        return tuple(self._with_given(resource) for resource in self._all())
+
+    def observe(self) -> Observed:
+        """Return what was applied last, and whether its programs answer."""
+        status = self.control.status()
+        applied = {}
+        for revision in self._revisions.newest():
+            resource = revision.resource
+            ill = [name for program in resource.programs if (name := program.name) not in status]
+            ill += [name for name, row in status.items() if row.state == "waiting" and _has(resource, name)]
+            detail = f"{', '.join(ill)} does not run" if ill else ""
+            applied[resource.id] = Applied(resource=resource, revision=revision.number, healthy=not ill, detail=detail)
+        return Observed(applied=applied)
+
+    def carry_out(self, action: Action) -> None:
+        """Create, change, repair or delete one resource."""
+        self.places.prepare()
+        if action.do == "delete":
+            self._delete(action.resource)
+            return
+        ports.keep(self.places.data / "ports.json", self._ports())
+        self._make_secrets(action.resource)
+        self._start(action.resource, again=action.do == "repair")
+        self._revisions.add(action.resource)
+
+    def prove(self, hub: Resource) -> None:
+        """Run a notebook on a real server of a hub, through the front door."""
+        token = secrets.read(self.places, f"{hub.name}/check-token")
+        host = str(hub.values["host"])
+        front = FrontDoor(url=str(hub.values["address"]), host=host, dial=self._front_address())
+        proof.prove(front, token, tell=self._tell)
+
+    def revisions(self, resource: str) -> Sequence[Revision]:
+        """Return what was applied for a resource, newest first."""
+        return self._revisions.of(resource)
+
+    def mark(self, resource: str, *, proven: bool) -> None:
+        """Note whether the newest revision's proof held."""
+        self._revisions.mark(resource, proven=proven)
+
+    def restore(self, revision: Revision) -> None:
+        """Bring a resource back to an earlier revision."""
+        self._start(revision.resource, again=False)
+        self._revisions.add(revision.resource, proven=revision.proven)
+
+    def capabilities(self, cluster: str) -> Capabilities:
+        """Ask a cluster's agent what it can do.
+
+        Raises:
+            ProtocolError: it does not answer.
+        """
+        return asyncio.run(self._capabilities(cluster))
+
+    def _start(self, resource: Resource, *, again: bool) -> None:
+        self.control.ensure()
+        for program in resource.programs:
+            if again and program.name in self.control.status():
+                self.control.restart(program.name)
+            self.control.put(program)
+        for program in resource.programs:
+            self.control.wait_healthy(program.name)
+        if resource.kind == "agent":
+            self._await_software(resource.name)
+
+    def _await_software(self, cluster: str) -> None:
+        end = time.monotonic() + SOFTWARE_S
+        while time.monotonic() < end:
+            found = self.capabilities(cluster)
+            if found.base == "ready":
+                return
+            if found.base == "failed":
+                raise PlatformError(
+                    f"the base software of cluster {cluster!r} could not be made: {found.base_detail}",
+                    hint=f"read `hubfleet logs agent-{cluster}`; the package index must be reachable",
+                )
+            self._tell(found.base_detail or "making the base software")
+            time.sleep(LOOK_S)
+        raise PlatformError(f"the base software of cluster {cluster!r} was not made within {SOFTWARE_S / 60:g} minutes")
+
+    def _delete(self, resource: Resource) -> None:
+        if resource.kind == "hub":
+            for cluster in self._fleet.clusters:
+                self.stop_servers(cluster, resource.name)
+        for program in reversed(resource.programs):
+            self.control.remove(program.name)
+        self._revisions.forget(resource.id)
+
+    def _make_secrets(self, resource: Resource) -> None:
+        secrets.make_fingerprint_key(self.places)
+        for name in {*resource.secrets, *(name for other in self._all() for name in other.secrets)}:
+            secrets.make(self.places, name)
+        for name, reference in resource.given.items():
+            secrets.put(self.places, name, fleet_secrets.read(reference, self._folder, identity=self._identity))
+
+    def _all(self) -> tuple[Resource, ...]:
+        return programs.resources(self._fleet, self._machine())
+
+    def _with_given(self, resource: Resource) -> Resource:
+        """Add what tells whether the fleet's own secrets have changed, without telling them."""
+        prints = {
+            f"secret {name.partition('/')[2]} ({reference})": secrets.fingerprint(
+                self.places, fleet_secrets.read(reference, self._folder, identity=self._identity)
+            )
+            for name, reference in resource.given.items()
+        }
+        return resource.model_copy(update={"values": {**resource.values, **prints}}) if prints else resource
+
+    def _front_address(self) -> tuple[str, int]:
+        """Return where this machine's own programs reach the front door, whatever DNS says of its names."""
+        cluster = next(iter(self._fleet.clusters.values()))
+        address = cluster.address
+        if address in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not listened on
+            address = "127.0.0.1" if address == "0.0.0.0" else "::1"  # noqa: S104
+        return address, cluster.port
+
+    def _machine(self) -> programs.Machine:
+        return programs.Machine(
+            data=str(self.places.data),
+            root=os.geteuid() == 0,
+            python=sys.executable,
+            version=__version__,
+            ports=self._ports(),
+            fleet_folder=str(self._folder),
+        )
+
+    def _ports(self) -> dict[str, int]:
+        names = programs.port_names(self._fleet)
+        return ports.ports(self.places.data / "ports.json", names, start=str(self.places.data))
+
+    def stop_servers(self, cluster: str, hub: str = "") -> int:
+        """Stop the servers of a hub, or all of a cluster, and wait until they are gone; return how many there were."""
+        return asyncio.run(self._stop_servers(cluster, hub))
+
+    async def _stop_servers(self, cluster: str, hub: str) -> int:
+        key = CallerKey("operator", secrets.read(self.places, "operator/agent-key"))
+        client = AgentClient(f"unix:{self.places.run}/agent-{cluster}.sock", cluster=cluster, key=key)
+        try:
+            found = [item for item in (await client.servers()).servers if item.state.live and hub in {"", item.hub}]
+            for server in found:
+                await client.stop_server(server.id, StopReason.SHUTDOWN)
+            async with asyncio.timeout(STOP_S):
+                while any(item.state.live and hub in {"", item.hub} for item in (await client.servers()).servers):
+                    await asyncio.sleep(LOOK_S)
+            return len(found)
+        except TimeoutError:
+            raise PlatformError(
+                f"servers on cluster {cluster!r} did not stop within {STOP_S:g} s",
+                hint=f"hubfleet logs agent-{cluster}",
+            ) from None
+        finally:
+            await client.close()
+
+    async def _capabilities(self, cluster: str) -> Capabilities:
+        key = CallerKey("operator", secrets.read(self.places, "operator/agent-key"))
+        client = AgentClient(f"unix:{self.places.run}/agent-{cluster}.sock", cluster=cluster, key=key)
+        try:
+            return await client.capabilities()
+        finally:
+            await client.close()
+
+
+def _has(resource: Resource, program: str) -> bool:
+    return any(item.name == program for item in resource.programs)

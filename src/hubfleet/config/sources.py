@@ -78,7 +78,9 @@ def _read_subfolder(directory: Path, folder: str, sources: Sources) -> None:
         if path.suffix != ".yaml" or not path.is_file():
             sources.errors.append(
                 ConfigError(
-                    "not read, since its name does not end in .yaml" if path.is_file() else "not a file that can be read",
+                    "not read, since its name does not end in .yaml"
+                    if path.is_file()
+                    else "not a file that can be read",
                     hint=f"name it {folder}/{path.stem}.yaml, or move it away",
                     where=Where(shown_as),
                 )
@@ -105,7 +107,7 @@ def _look_for_lost_files(directory: Path, sources: Sources) -> None:
         if path.name.startswith(".") or path.name in {FLEET_FILE, *FOLDERS} or path.name in _OTHER_FOLDERS:
             continue
         meant = closest(path.name, FOLDERS) if path.is_dir() else None
-        if meant or path.stem == "fleet" and path.suffix in _ENDINGS:
+        if meant or (path.stem == "fleet" and path.suffix in _ENDINGS):
             sources.errors.append(
                 ConfigError(
                     "not read by its name", hint=f"did you mean {meant or FLEET_FILE!r}?", where=Where(path.name)

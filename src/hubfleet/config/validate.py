@@ -44,37 +44,25 @@ def problems(error: ValidationError, tree: Setting, model: type[BaseModel]) -> l
     return found
 
 
-def known_keys(model: type[BaseModel], path: Path, tree: Setting) -> set[str]:
-    """Return the keys that may stand below a path of a model's file."""
-    models = [model]
-    for length, part in enumerate(path):
-        types: list[Any] = []
-        for candidate in models:
-            annotation = {_key(name, field): field.annotation for name, field in candidate.model_fields.items()}.get(part)
-            types.append(annotation)
-        nested = [inner for annotation in types for inner in _models(annotation, path[length + 1 :])]
-        models = [inner for inner in nested if not isinstance(inner, tuple)]
-        deeper = [inner for inner in nested if isinstance(inner, tuple)]
-        if deeper:
-            inner_model, rest = deeper[0]
-            return known_keys(inner_model, rest, tree.nearest(path[: len(path) - len(rest)]))
-    setting = tree.at(path)
-    return {_key(name, field) for one in models if _fits(one, setting) for name, field in one.model_fields.items()}
-
-
-def _models(annotation: object, rest: Path) -> list[Any]:
-    """Find models in a type; below a dictionary or list one part of the path is used up (a pair then says so)."""
-    origin = get_origin(annotation)
+def known_keys(annotation: object, path: Path, tree: Setting | None) -> set[str]:
+    """Return the keys that may stand below a path of what a type describes."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
+        fields = {_key(name, field): field.annotation for name, field in annotation.model_fields.items()}
+        if not _fits(annotation, tree):
+            return set()
+        return _deeper(fields.get(path[0]), path, tree) if path else set(fields)
+    origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _models(get_args(annotation)[0], rest)
+        return known_keys(inner[0], path, tree)
     if origin in (Union, UnionType):
-        return [found for inner in get_args(annotation) for found in _models(inner, rest)]
-    if origin in (dict, tuple) and rest:
-        inner = get_args(annotation)[1 if origin is dict else 0]
-        return [(found, rest[1:]) for found in _models(inner, rest[1:]) if not isinstance(found, tuple)]
-    return []
+        return {key for one in inner for key in known_keys(one, path, tree)}
+    if origin in (dict, tuple) and path:
+        return _deeper(inner[1 if origin is dict else 0], path, tree)
+    return set()
+
+
+def _deeper(annotation: object, path: Path, tree: Setting | None) -> set[str]:
+    return known_keys(annotation, path[1:], tree.at(path[:1]) if tree else None)
 
 
 def _fits(model: type[BaseModel], setting: Setting | None) -> bool:

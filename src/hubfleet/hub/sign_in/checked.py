@@ -1,9 +1,9 @@
 """What all kinds of sign-in share: who may use the hub, as admin or not, and in which groups, at each refresh.
 
 JupyterHub asks its allow rules at sign-in only; its refresh asks none (`refresh_auth` in jupyterhub/handlers/base.py).
-Here a refresh takes the same steps as a sign-in. It answers False for who lost the right, and with `auth_refresh_strict`
-each further request of theirs, by cookie or token, is a stranger's. Nothing of theirs is deleted: who gets the right
-back goes on.
+Here a refresh takes the same steps as a sign-in. It answers False for who lost the right, and with
+`auth_refresh_strict` each further request of theirs, by cookie or token, is a stranger's. Nothing of theirs is deleted:
+who gets the right back goes on.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ Model = dict[str, Any]
 """JupyterHub's own dictionary of a person who signs in: name, admin, groups, auth_state."""
 
 
-class Checked(Authenticator):  # type: ignore[misc]
+class Checked(Authenticator):
     """Mixed into an authenticator, to its left."""
 
     rights: Rights = AnyTrait(Rights({}, frozenset(), frozenset()), help="The hub's groups.").tag(config=True)
@@ -61,7 +61,7 @@ class Checked(Authenticator):  # type: ignore[misc]
         return self.with_rights(found if isinstance(found, dict) else {"name": found})
 
     def with_rights(self, model: Model) -> Model:
-        """Return the model with admin and groups as the file has them; its groups until then are what the sign-in said."""
+        """Return the model with admin and groups as the file has them; its groups so far are what the sign-in said."""
         name = self.normalize_username(model["name"])
         groups = self.rights.groups_of(name, model.get("groups") or ())
         return {**model, "name": name, "admin": name in self.admin_users, "groups": sorted(groups)}

@@ -4,8 +4,11 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from hubfleet.hub.sign_in.proof import proof
 from hubfleet.hub.sign_in.rights import Rights
 from hubfleet.model.settings.hub import HubProgram
+
+__all__ = ["proof", "set_up"]
 
 REFRESH_S = 300
 """How often rights are asked again where nobody outside has to be asked; JupyterHub's own default."""
@@ -28,7 +31,7 @@ def set_up(c: Any, program: HubProgram, secret: Callable[[str], str]) -> None:
     c.Authenticator.allow_existing_users = False
     c.Authenticator.any_allow_config = True
     c.Authenticator.manage_groups = True
-    c.Authenticator.auth_refresh_age = getattr(hub.sign_in, "refresh_minutes", REFRESH_S / 60) * 60
+    c.Authenticator.auth_refresh_age = getattr(hub.sign_in, "refresh_minutes", REFRESH_S // 60) * 60
     c.Authenticator.auth_refresh_strict = True
     c.Authenticator.refresh_pre_spawn = False
     kind = import_module(f"hubfleet.hub.sign_in.{hub.sign_in.kind.replace('-', '_')}")

@@ -10,7 +10,7 @@ from hubfleet.hub.sign_in.checked import Checked, Model
 from hubfleet.model.settings.hub import HubProgram
 
 
-class _AnyLetters(SharedPasswordAuthenticator):  # type: ignore[misc]
+class _AnyLetters(SharedPasswordAuthenticator):
     """JupyterHub's own, which fails with an error on letters beyond ASCII and on a form without its fields."""
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> Model | None:

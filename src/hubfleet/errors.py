@@ -10,6 +10,7 @@ Whether to try again is a type: what derives from `TemporaryError` may work late
     │   ├── UnknownNameError         a name that points at nothing
     │   ├── BadValueError            a value that cannot work
     │   └── NotSupportedError        a right value that nothing honours yet
+    ├── ChoiceError                  a person asked for a server that they may not have
     ├── SecretError                  a secret that cannot be read
     ├── CommandError                 a command that we started failed
     ├── PlanError                    a plan that cannot be made or carried out
@@ -105,6 +106,16 @@ class NotSupportedError(ConfigError):
     """A right value that nothing honours yet on the chosen cluster."""
 
     code = "not-supported"
+
+
+class ChoiceError(HubfleetError):
+    """A person asked for a server that they may not have; `field` is the question it is about."""
+
+    code = "choice"
+
+    def __init__(self, field: str, reason: str, *, hint: str = "") -> None:
+        super().__init__(reason, hint=hint)
+        self.field = field
 
 
 class SecretError(HubfleetError):

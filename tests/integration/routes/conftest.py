@@ -5,6 +5,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -45,8 +46,7 @@ class Upstream:
                 self.end_headers()
                 self.wfile.write(answer)
 
-            do_POST = do_GET
-            do_DELETE = do_GET
+            do_POST = do_GET  # noqa: N815 - the server's own name
 
             def log_message(self, *args: object) -> None:
                 pass
@@ -122,9 +122,9 @@ class Proxy:
         headers = {"Authorization": f"token {token or hub + '-token-0123456789'}"}
         return programs.ask(self.settings.api.port, path, method=method, headers=headers, body=raw)
 
-    def add(self, path: str, target: str, *, hub: str = "ocean", **data: object) -> None:
+    def add(self, path: str, target: str, *, of: str = "ocean", **data: object) -> None:
         """Add a route, as a hub does."""
-        answer = self.api("POST", f"/api/routes{path}", hub=hub, body={"target": target, "jupyterhub": True, **data})
+        answer = self.api("POST", f"/api/routes{path}", hub=of, body={"target": target, "jupyterhub": True, **data})
         assert answer.status == 201, answer
 
     def get(self, path: str, *, host: str = "ocean.localhost", **options: Any) -> Answer:
@@ -137,21 +137,14 @@ class Proxy:
 
 
 MakeProxy = Callable[..., Proxy]
+MakeUpstream = Callable[[str], Upstream]
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Programs]:
-    """Programs that end with the test."""
-    with programs.started(tmp_path) as started:
-        yield started
-
-
-@pytest.fixture
-def make_proxy(running: Programs, tmp_path: Path) -> MakeProxy:
-    """Return a function that starts HAProxy and routes for hubs of given names."""
+def proxy_maker(running: Programs, folder: Path) -> MakeProxy:
+    """Return a function that starts HAProxy and routes for hubs of given names, with files below a folder."""
 
     def make(*hubs: str, start: bool = True, each: dict[str, Any] | None = None, **changes: Any) -> Proxy:
-        tokens = make_private(tmp_path / "tokens")
+        tokens = make_private(folder / "tokens")
         listed = []
         for hub in hubs or ("ocean", "coast"):
             (tokens / hub).write_text(f"{hub}-token-0123456789\n")
@@ -168,12 +161,12 @@ def make_proxy(running: Programs, tmp_path: Path) -> MakeProxy:
             "listen": [{"address": "127.0.0.1", "port": programs.free_port()}],
             "hubs": listed,
             "api": {"address": "127.0.0.1", "port": programs.free_port()},
-            "runtime_socket": str(tmp_path / "run.sock"),
-            "state_folder": str(tmp_path / "state"),
-            "proxy_folder": str(tmp_path / "proxy"),
-            "map_path": str(tmp_path / "state" / "routes.map"),
+            "runtime_socket": str(folder / "run.sock"),
+            "state_folder": str(folder / "state"),
+            "proxy_folder": str(folder / "proxy"),
+            "map_path": str(folder / "state" / "routes.map"),
         } | changes
-        proxy = Proxy(running, RoutesSettings.model_validate(values), tmp_path / "routes.json")
+        proxy = Proxy(running, RoutesSettings.model_validate(values), folder / "routes.json")
         proxy.write(proxy.settings)
         if start:
             proxy.start_haproxy()
@@ -183,9 +176,9 @@ def make_proxy(running: Programs, tmp_path: Path) -> MakeProxy:
     return make
 
 
-@pytest.fixture
-def make_upstream() -> Iterator[Callable[[str], Upstream]]:
-    """Return a function that opens a tiny server of a given name."""
+@contextmanager
+def upstream_maker() -> Iterator[MakeUpstream]:
+    """Yield a function that opens a tiny server of a given name; all are closed after the block."""
     opened: list[Upstream] = []
 
     def make(name: str) -> Upstream:
@@ -194,6 +187,28 @@ def make_upstream() -> Iterator[Callable[[str], Upstream]]:
         opened.append(upstream)
         return upstream
 
-    yield make
-    for upstream in opened:
-        upstream.close()
+    try:
+        yield make
+    finally:
+        for upstream in opened:
+            upstream.close()
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Programs]:
+    """Programs that end with the test."""
+    with programs.started(tmp_path) as started:
+        yield started
+
+
+@pytest.fixture
+def make_proxy(running: Programs, tmp_path: Path) -> MakeProxy:
+    """Return a function that starts HAProxy and routes for hubs of given names."""
+    return proxy_maker(running, tmp_path)
+
+
+@pytest.fixture
+def make_upstream() -> Iterator[MakeUpstream]:
+    """Return a function that opens a tiny server of a given name."""
+    with upstream_maker() as make:
+        yield make

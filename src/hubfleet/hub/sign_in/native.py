@@ -1,7 +1,7 @@
 """The hub keeps names and passwords itself; people sign up, and admins approve them.
 
 Of nativeauthenticator we use the table and what it knows of passwords. Its pages are ours (`native_pages`): in 1.3.0
-each sign-in fails on JupyterHub 6, and an admin approves by following a link, which any page elsewhere can make them do.
+each sign-in fails on JupyterHub 6, and an admin approves by following a link, which any page elsewhere can open.
 
 Its own rule that a name of `admins` needs no approval would make an admin of whoever signs up first under that name.
 Here admins have accounts from the start, with the hub's admin password, which they change at their first sign-in.

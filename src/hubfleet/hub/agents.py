@@ -95,9 +95,11 @@ class AgentLink:
             return
         before, self._servers = self._servers, {server.id: server for server in answer.servers}
         self._whole = True
-        for server, known in before.items():
-            if known.state.live and self.seen(server) is Seen.GONE:
-                self._ended(server)
+        for name, known in before.items():
+            if known.state.live and self.seen(name) is Seen.GONE:
+                self._ended(name)
+        for name in set(self._readers) & set(self._servers):
+            self._tell(_as_event(self._servers[name]))
         if answer.cluster_ok:
             self.on_list(frozenset(item.id for item in answer.servers if item.state.live))
 
@@ -113,11 +115,27 @@ class AgentLink:
                 "seq": event.seq,
             }
             self._servers[event.server] = known.model_copy(update=changes)
-        for queue in self._readers.get(event.server, ()):
-            if not queue.full():
-                queue.put_nowait(event)
+        self._tell(event)
         if event.state in {ServerState.STOPPED, ServerState.FAILED}:
             self._ended(event.server)
 
+    def _tell(self, event: Event) -> None:
+        for queue in self._readers.get(event.server, ()):
+            if not queue.full():
+                queue.put_nowait(event)
+
     def _ended(self, server: str) -> None:
         self.on_end(server)
+
+
+def _as_event(server: Server) -> Event:
+    """Return a server's state as the event that a broken line may have lost."""
+    return Event(
+        seq=server.seq,
+        server=server.id,
+        at=server.changed_at or server.generation,
+        state=server.state,
+        progress=server.progress,
+        message=server.message,
+        reason=server.reason,
+    )

@@ -1,6 +1,7 @@
 """Sets up an unmodified JupyterHub: the one place where a hub's parts are put together.
 
-Called by the two-line `jupyterhub_config.py` that apply writes, while JupyterHub reads its configuration inside its own loop.
+Called by the two-line `jupyterhub_config.py` that apply writes, while JupyterHub reads its configuration inside its
+own loop.
 """
 
 import asyncio
@@ -89,6 +90,7 @@ def _spawner(c: Any, program: HubProgram, secret: Any) -> None:
     c.JupyterHub.allow_named_servers = program.hub.named_servers > 0
     c.JupyterHub.named_server_limit_per_user = program.hub.named_servers
     c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 1}
+    c.Spawner.apply_user_options = AgentSpawner.choose
     c.Spawner.start_timeout = 300
     c.Spawner.http_timeout = 60
     c.Spawner.poll_interval = 30

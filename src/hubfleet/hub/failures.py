@@ -1,7 +1,7 @@
 """Starts that fail, said so that JupyterHub shows it in each place where a person may look.
 
-JupyterHub's form shows `str()` of most exceptions; `jupyterhub_message` is what its "Spawn failed" page and progress bar show
-(notes in docs/explanation/jupyterhub.md).
+JupyterHub's form shows `str()` of most exceptions; `jupyterhub_message` is what its "Spawn failed" page and progress
+bar show (notes in docs/explanation/jupyterhub.md).
 """
 
 from jupyterhub.spawner import SpawnException

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from markupsafe import escape
+
 from hubfleet.hub.context import HubContext
 from hubfleet.model.settings.hub import HubProgram
 
@@ -21,7 +23,7 @@ def set_up(c: Any, program: HubProgram) -> None:
         "hub_help": hub.branding.help or "",
         "hub_website": hub.branding.website or "",
         "hub_staging_for": hub.twin_of,
-        "announcement": hub.announcement,
+        "announcement": str(escape(hub.announcement)),
         "last_end": context.last_end,
     }
     if program.logo:

@@ -1,30 +1,39 @@
 """AgentSpawner: JupyterHub's servers, started and watched by agents.
 
-It holds no server itself: starting is a signed command with an id that can be derived again, polling reads a list, and a stop
-that cannot be carried out just now is kept (`stops`). So the hub may be killed at any moment and ends nobody's server.
+It holds no server itself: starting is a signed command with an id that can be derived again, polling reads a list, and
+a stop that cannot be carried out just now is kept (`stops`). So the hub may be killed at any moment and ends nobody's
+server.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from jupyterhub.spawner import Spawner
 from jupyterhub.utils import url_path_join
 
 from hubfleet._kit import names
-from hubfleet.errors import HubfleetError, TemporaryError
+from hubfleet.errors import ChoiceError, HubfleetError, TemporaryError
 from hubfleet.hub import failures, requests, spawn_page
 from hubfleet.hub.agents import AgentLink, Seen
 from hubfleet.hub.context import HubContext
+from hubfleet.hub.roles import CHECK_USER
 from hubfleet.hub.stops import Stop
-from hubfleet.protocol.messages import Event, Server, ServerState, StopReason
+from hubfleet.model.overrides import Overrides
+from hubfleet.policy.choices import Chosen, Person
+from hubfleet.policy.validate import validate
+from hubfleet.protocol.messages import Event, Server, ServerRequest, ServerState, StopReason
 
 RETRY_S = 1.0
 ANSWER_S = 1.0
 QUIET_S = 5.0
 STEP_S = 0.1
 STOP_S = 20.0
+
+JUPYTERHUBS_OWN = frozenset({"next", "display_name", "_xsrf"})
+"""Query arguments that are not choices."""
 
 Answer = TypeVar("Answer")
 
@@ -38,6 +47,7 @@ class AgentSpawner(Spawner):
         super().__init__(**traits)
         self._cluster = ""
         self._checked_at_start = False
+        self._choice: Chosen | None = None
         self._steps: list[Event] = []
         self._starting = False
         if self.orm_spawner is not None:
@@ -83,21 +93,36 @@ class AgentSpawner(Spawner):
 
     async def get_options_form(self) -> str:
         """Return the fields of the spawn page; there always are some, or JupyterHub would start on any GET."""
-        return spawn_page.render(self.context.settings.hub, self._person(), self._remembered())
+        query = self._query()
+        remembered = spawn_page.from_link(query) if query else self.orm_spawner.user_options or {}
+        return spawn_page.render(self.context.settings.hub, self._person(), remembered)
 
     def options_from_form(self, form_data: dict[str, list[str]]) -> dict[str, Any]:
-        """Turn the posted form into options; raises an error that the page shows."""
-        return spawn_page.parse(self.context.settings.hub, self._person(), form_data).model_dump()
+        """Turn the posted form into what JupyterHub keeps and `choose` checks."""
+        return spawn_page.parse(self.context.settings.hub, self._person(), form_data)
 
     def options_from_query(self, query_data: dict[str, list[str]]) -> dict[str, Any]:
         """Refuse to start by a link: JupyterHub then shows the form, prefilled from the same query."""
         raise spawn_page.ByLinkError
 
+    def choose(self, user_options: dict[str, Any]) -> None:
+        """Check what was asked for, by form or REST alike, and note what follows (JupyterHub's `apply_user_options`).
+
+        Raises:
+            StartError: with status 422, the field and the reason.
+        """
+        try:
+            self._choice = validate(self.context.settings.hub, Overrides(), self._person(), user_options)
+        except ChoiceError as error:
+            raise failures.StartError(error.message, hint=error.hint, reason="choice", status_code=422) from error
+
     # life
 
     async def start(self) -> str:
         """Let the agent start the server; return its URL when it answers."""
-        chosen = self._chosen()
+        chosen = self._choice
+        if chosen is None:
+            raise failures.StartError("nothing was chosen")
         self._cluster = chosen.cluster
         self._steps, self._starting = [], True
         self.context.stops.withdraw(self.server_id)
@@ -123,7 +148,8 @@ class AgentSpawner(Spawner):
     async def get_url(self) -> str:
         """Wait until the server answers or is known to be gone; JupyterHub asks at its own start only.
 
-        This wait keeps an unreachable cluster from costing anybody a server: JupyterHub stops what does not answer its check.
+        This wait keeps an unreachable cluster from costing anybody a server: JupyterHub stops what does not answer its
+        check.
         """
         self._checked_at_start = True
         while True:
@@ -160,6 +186,33 @@ class AgentSpawner(Spawner):
             await asyncio.sleep(STEP_S)
 
     # in small
+
+    def _person(self) -> Person:
+        """Return the server's owner as policy sees him; the proof's own user may choose everything."""
+        user = self.user.orm_user
+        groups = frozenset(group.name for group in user.groups)
+        return Person(user.name, groups, admin=bool(user.admin) or user.name == CHECK_USER)
+
+    def _query(self) -> dict[str, list[str]]:
+        """Return what a link asks for, where the form is shown for one."""
+        if self.handler is None or self.handler.request.method != "GET":
+            return {}
+        given = self.handler.request.query_arguments.items()
+        found = {name: [value.decode("utf8", "replace") for value in values] for name, values in given}
+        return {name: values for name, values in found.items() if name not in JUPYTERHUBS_OWN}
+
+    def _request(self, chosen: Chosen) -> ServerRequest:
+        program = self.context.settings
+        return requests.build(
+            program.hub,
+            self._person(),
+            chosen,
+            server_name=self.name,
+            generation=self._generation() or datetime.now(UTC),
+            environment=self.get_env(),
+            api_token=self.api_token,
+            secrets=Path(program.secrets),
+        )
 
     async def _until_running(self, server: Server, events: "asyncio.Queue[Event]") -> str:
         while server.state is not ServerState.RUNNING:

@@ -5,6 +5,7 @@ JupyterHub forgets a server once `stop()` returns, whatever it raises, so the wi
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -51,7 +52,7 @@ class Stops:
         self._save()
         return await self._try(stop, link)
 
-    async def try_again(self, links: dict[str, AgentLink]) -> None:
+    async def try_again(self, links: Mapping[str, AgentLink]) -> None:
         """Carry out what is still open."""
         for stop in list(self._open.values()):
             link = links.get(stop.cluster)
@@ -100,6 +101,6 @@ def _stop(row: dict[str, str | None]) -> Stop:
     return Stop(
         cluster=str(row["cluster"]),
         server=str(row["server"]),
-        reason=StopReason(row["reason"]),
+        reason=StopReason(str(row["reason"])),
         generation=datetime.fromisoformat(generation) if generation else None,
     )

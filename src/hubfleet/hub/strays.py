@@ -1,7 +1,7 @@
 """Collects servers that run on a cluster and that no person of the hub has: nothing is left behind.
 
-Only a whole list that the cluster confirmed counts, and only after five minutes, so that a server which is being started, or
-a hub that has just begun, costs nobody a server.
+Only a whole list that the cluster confirmed counts, and only after five minutes, so that a server which is being
+started, or a hub that has just begun, costs nobody a server.
 """
 
 import asyncio

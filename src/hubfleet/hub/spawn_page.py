@@ -1,0 +1,101 @@
+"""The choices of the spawn page: from what policy offers to form fields, and from a posted form to what it asks for."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader
+
+from hubfleet.hub.failures import StartError
+from hubfleet.model.hub import Hub
+from hubfleet.model.overrides import Overrides
+from hubfleet.policy.choices import Choices, Person, ProfileOffer, choices
+
+TEMPLATES = Path(__file__).parents[1] / "pages" / "templates"
+
+Asked = dict[str, object]
+"""`profile`, `cluster` and `options`, as JupyterHub keeps them and policy checks them."""
+
+
+class ByLinkError(StartError):
+    """A link asked for a server; the form is shown instead, filled in from the link."""
+
+    def __init__(self) -> None:
+        super().__init__("A link filled in this form. Look at it, then start", reason="by-link", status_code=200)
+
+
+def render(hub: Hub, person: Person, remembered: Mapping[str, object], *, by_link: bool = False) -> str:
+    """Return the form's fields as HTML.
+
+    Args:
+        hub: with its profiles.
+        person: who looks at it.
+        remembered: what was asked for last, or what a link asks for; what of it is no longer offered is passed over.
+        by_link: whether a link filled it in.
+    """
+    offered = choices(hub, Overrides(), person)
+    chosen = _selected(offered, remembered)
+    return (
+        _environment()
+        .get_template("spawn_form.html")
+        .render(
+            profiles=offered.allowed(),
+            refused=[offer for offer in offered.profiles if offer.refused],
+            chosen=chosen,
+            by_link=by_link,
+        )
+    )
+
+
+def parse(hub: Hub, person: Person, form: Mapping[str, Sequence[str]]) -> Asked:
+    """Return what a posted form asks for; policy checks it."""
+    offered = choices(hub, Overrides(), person)
+    name = _first(form, "profile") or offered.default
+    offer = offered.profile(name)
+    asked: Asked = {"profile": name}
+    if offer is None:
+        return asked
+    answers = {option.name: _first(form, f"option-{name}-{option.name}") for option in offer.options}
+    asked["options"] = {option: answer for option, answer in answers.items() if answer}
+    cluster = _first(form, f"cluster-{name}")
+    return {**asked, "cluster": cluster} if cluster else asked
+
+
+def from_link(query: Mapping[str, Sequence[str]]) -> Asked:
+    """Return what a link asks for: `?profile=large&cluster=hpc&size=four`, with or without JupyterHub's `opt-`."""
+    given = {name.removeprefix("opt-"): values[0] for name, values in query.items() if values}
+    known: Asked = {name: given.pop(name) for name in ("profile", "cluster") if name in given}
+    return {**known, "options": given}
+
+
+def _selected(offered: Choices, remembered: Mapping[str, object]) -> Asked:
+    name = str(remembered.get("profile") or "")
+    offer = offered.profile(name)
+    if offer is None or offer.refused:
+        offer = offered.profile(offered.default)
+    if offer is None:
+        return {"profile": "", "cluster": "", "options": {}}
+    options = remembered.get("options")
+    answers = options if isinstance(options, Mapping) else {}
+    return {
+        "profile": offer.name,
+        "cluster": remembered.get("cluster") or "",
+        "options": {option.name: answers.get(option.name) or option.default for option in offer.options},
+    }
+
+
+def _first(form: Mapping[str, Sequence[str]], name: str) -> str:
+    values = form.get(name) or [""]
+    return str(values[0])
+
+
+def clusters_of(offer: ProfileOffer) -> list[str]:
+    """Return where a profile may run."""
+    return [cluster.name for cluster in offer.clusters if not cluster.refused]
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
+    environment.globals["clusters_of"] = clusters_of
+    return environment

@@ -68,7 +68,7 @@ class Presets:
         return found
 
 
-def unknown(kind: str, name: str, known: set[str], where: Where) -> UnknownNameError:
+def unknown(kind: str, name: str, known: set[str], where: Where | None = None) -> UnknownNameError:
     """Make the error for a name that points at nothing, with the name that was probably meant."""
     error = UnknownNameError(kind, name, known, where=where)
     meant = closest(name, known)

@@ -20,7 +20,7 @@ OTHER_WORDS: Mapping[str, str] = {
     "hub.extraEnv": "`jupyterhub`, or an environment of the machine",
     "hub.extraFiles": "files of the fleet's folder, or `shared_folders`",
     "hub.loadRoles": "`roles`",
-    "hub.services": "`jupyterhub: {JupyterHub: {services: […]}}`",
+    "hub.services": "`python_file`, which can add to JupyterHub's services",
     "hub.db": "`database`",
     "hub.baseUrl": "`domain`: each hub has an address of its own",
     "hub.templateVars": "`branding` and `announcement`",

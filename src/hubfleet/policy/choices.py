@@ -1,4 +1,4 @@
-"""What a person may choose for a server of a hub, and for each no the reason; form and REST API ask the same functions."""
+"""What a person may choose for a server of a hub, and for each no the reason; form and API ask the same."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Answers of a person, from a form, a program or an old choice -> a server that they may have, or the reason why not."""
+"""Answers of a person, by form, program or an earlier choice -> a server that they may have, or the reason why not."""
 
 from collections.abc import Mapping
 

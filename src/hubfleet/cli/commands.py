@@ -1,0 +1,38 @@
+"""All commands in one table; each is a module of its own, imported only when it runs.
+
+To add one: write `cli/<command>.py` with `app = typer.Typer(...)` and its `@app.command()`, and add its line here.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import typer
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One command, or group of commands."""
+
+    name: str
+    help: str
+    """One line for `hubfleet --help`, known without importing the command."""
+    module: str = ""
+    """Where its `app` is; default `hubfleet.cli.<name>`."""
+
+    def load(self) -> "typer.Typer":
+        """Import the command."""
+        app: typer.Typer = import_module(self.module or f"hubfleet.cli.{self.name}").app
+        return app
+
+
+COMMANDS = (
+    Entry("init", "Write a small fleet to start from"),
+    Entry("check", "Check all files of a fleet and show all errors at once"),
+    Entry("explain", "Say where a hub's values come from and what they overrode"),
+    Entry("schema", "Write JSON Schemas with which editors check and complete the files"),
+    Entry("hub", "Add hubs to a fleet"),
+    Entry("cluster", "Add clusters to a fleet"),
+    Entry("version", "Show the version"),
+)

@@ -5,6 +5,7 @@ from typing import Any
 
 from oauthenticator.google import GoogleOAuthenticator
 from oauthenticator.oauth2 import OAuthenticator
+from traitlets import List, Unicode
 
 from hubfleet.hub.sign_in import outside
 from hubfleet.hub.sign_in.checked import Checked, Model
@@ -20,23 +21,25 @@ class Google(Outside, GoogleOAuthenticator):
     What counts is Google's claim `hd`, not the address: anybody can have an account with an address of any domain.
     """
 
+    domains: list[str] = List(Unicode(), help="Whose people are let in.").tag(config=True)
+
     def user_info_to_username(self, user_info: dict[str, Any]) -> str:
         """Return the address; for the only domain's own people, without it."""
         address = str(user_info["email"])
         local, _, domain = address.rpartition("@")
         user_info["domain"] = domain.lower()
-        only = self.hosted_domain[0] if len(self.hosted_domain) == 1 else None
+        only = self.domains[0] if len(self.domains) == 1 else None
         return local if only and self._domain(user_info) == only == domain.lower() else address
 
     def check_blocked_users(self, username: str, authentication: Model | None = None) -> bool:
         """Refuse who has not verified the address, whatever lets them in."""
         claims = (authentication or {}).get("auth_state", {}).get(self.user_auth_state_key, {})
         verified = claims.get("verified_email", claims.get("email_verified")) is True
-        return verified and Checked.check_blocked_users(self, username, authentication)
+        return verified and super().check_blocked_users(username, authentication)
 
     async def member(self, name: str, model: Model) -> bool:
         """Say whether the person belongs to one of the file's domains."""
-        return self._domain(model["auth_state"][self.user_auth_state_key]) in self.hosted_domain
+        return self._domain(model["auth_state"][self.user_auth_state_key]) in self.domains
 
     @staticmethod
     def _domain(claims: dict[str, Any]) -> str:
@@ -48,7 +51,8 @@ def set_up(c: Any, program: HubProgram, secret: Callable[[str], str]) -> type[Ch
     sign_in = program.hub.sign_in
     assert isinstance(sign_in, GoogleSettings)
     outside.set_up(c, program, secret, scope=["openid", "email"])
-    c.GoogleOAuthenticator.hosted_domain = list(sign_in.domains)
+    c.Google.domains = list(sign_in.domains)
+    c.GoogleOAuthenticator.hosted_domain = []
     c.OAuthenticator.extra_authorize_params = {"access_type": "offline"}
     c.Authenticator.reconcile_auth_state_hook = keep_refresh_token
     return Google

@@ -27,7 +27,7 @@ def admin_of(hub: RealHub) -> Browser:
 
 
 def test_sign_up_approval_sign_in_and_withdrawal(hub: RealHub) -> None:
-    """A new account gets in once an admin approved it, and is out at the next request after the approval is withdrawn."""
+    """A new account gets in once an admin approved it, and is out at the next request after that is withdrawn."""
     hub.start(NATIVE, admins=["mlee"], groups={"staff": ["ana"]})
     ana, admin = hub.browser(), admin_of(hub)
     assert "must approve it" in sign_up(ana, "Ana").text

@@ -49,7 +49,7 @@ def test_odd_names_and_passwords_are_safe(hub: RealHub) -> None:
 
 
 def test_who_is_taken_off_the_file_loses_session_token_and_groups(hub: RealHub) -> None:
-    """After a restart without their name, a person's cookie and API token are a stranger's, and their groups are gone."""
+    """After a restart without their name, a person's cookie and API token are a stranger's, and groups are gone."""
     hub.start(SHARED, allow={"people": ["ana", "bo"]}, admins=["mlee"], groups={"staff": ["ana", "bo"]})
     ana, bo, admin = hub.browser(), hub.browser(), hub.browser()
     ana.sign_in("ana", PASSWORD)

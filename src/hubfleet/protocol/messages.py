@@ -214,6 +214,46 @@ class Capacity(Message):
     servers_max: int = 0
 
 
+class EnvironmentLock(Message):
+    """`PUT /v1/environments/{digest}`: a lock that this cluster shall make an environment of."""
+
+    lock: str
+    """Canonical text: sorted lines of `name==version --hash=sha256:…`, whose SHA-256 is the digest."""
+
+
+class EnvironmentState(Message):
+    """How far an environment is on a cluster."""
+
+    digest: str
+    state: Literal["absent", "realising", "ready", "failed"]
+    detail: str = ""
+    """The step that it is at, or why it failed."""
+    hint: str = ""
+
+
+class Home(Message):
+    """A person's home on a cluster."""
+
+    hub: str
+    person: str
+    used_gib: float | None = None
+    """What it holds; None if it was not counted yet."""
+    counted_at: datetime | None = None
+
+
+class HomeList(Message):
+    """`GET /v1/homes`."""
+
+    homes: list[Home]
+
+
+class Health(Message):
+    """`GET /v1/healthz`, open to everybody who reaches the agent."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+
+
 class Problem(Message):
     """RFC 9457 problem+json, the body of each refusal."""
 

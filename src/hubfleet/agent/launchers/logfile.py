@@ -1,4 +1,4 @@
-"""The log file of one server: read from its end, kept short. Anybody's server writes it, so nothing in it is believed."""
+"""The log file of one server: read from its end, kept short; nothing in it is believed, since people's servers write it."""
 
 import os
 import shutil

@@ -16,6 +16,7 @@ rename or replace by a link must not be the target of a mount that root makes.""
 START_PROGRAM = PurePosixPath("/run/hubfleet/start.py")
 
 SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32")
+OWN_FOLDERS = ("/dev/shm", "/tmp", "/var/tmp")  # noqa: S108 - each server has its own
 SYSTEM_FILES = (
     "/etc/alternatives",
     "/etc/ca-certificates",
@@ -79,22 +80,10 @@ def arguments(sandbox: Sandbox, text_fds: Mapping[str, int], links: Mapping[str,
     result += ["--hostname", sandbox.host_name, "--clearenv", "--setenv", "PATH", "/usr/bin:/bin"]
     for path, target in sorted(links.items()):
         result += ["--symlink", target, path]
-    result += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm"]
-    result += [
-        "--perms",
-        "1777",
-        "--tmpfs",
-        "/tmp",
-        "--perms",
-        "0755",
-        "--dir",
-        "/var",
-        "--perms",
-        "1777",
-        "--tmpfs",
-        "/var/tmp",
-    ]
-    made = {"/", "/tmp", "/var", "/var/tmp", "/dev", "/proc", "/dev/shm"}
+    result += ["--proc", "/proc", "--dev", "/dev", "--perms", "0755", "--dir", "/var"]
+    for folder in OWN_FOLDERS:
+        result += ["--perms", "1777", "--tmpfs", folder]
+    made = {"/", "/var", "/dev", "/proc", *OWN_FOLDERS}
     for bind in sorted(sandbox.binds, key=lambda bind: len(bind.target.parts)):
         result += _parents(bind.target, made)
         kind = "--bind" if bind.writable else "--ro-bind"

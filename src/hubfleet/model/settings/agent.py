@@ -6,13 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from hubfleet._kit.names import LABEL
 from hubfleet.model.base import StrictModel
 
-Label = Annotated[str, Field(pattern=f"^{LABEL.pattern}$")]
+Label = Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,62}$")]
 
 METADATA_ADDRESSES = ("169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32", "fd00:ec2::254/128")
-"""Where clouds answer with credentials: AWS, Google, Azure, OpenStack (link-local), Alibaba, Azure, Oracle, AWS (IPv6)."""
+"""Where clouds give credentials: AWS, Google, Azure, OpenStack (link-local), Alibaba, Azure, Oracle, AWS (IPv6)."""
 
 
 class AgentFolder(StrictModel):
@@ -95,7 +94,7 @@ class AgentSettings(StrictModel):
     outside: bool = True
     """Whether isolated servers reach the internet."""
     addresses: IPv4Network = IPv4Network("10.213.0.0/16")
-    """Private range for servers' own addresses; the first one is the host's. Not to overlap with the host's networks."""
+    """Private range for servers' own addresses; the first one is the host's. No network of the host may overlap."""
     blocked: tuple[str, ...] = METADATA_ADDRESSES
     """Networks that servers never reach, besides the host, each other and everything private to the host."""
     name_servers: tuple[str, ...] = ()

@@ -1,0 +1,31 @@
+"""Events as server-sent events: resumable by number, kept alive, ended when the agent ends."""
+
+from collections.abc import AsyncIterator
+
+from hubfleet.agent.bell import Bell
+from hubfleet.agent.servers import Servers
+
+KEEP_ALIVE_S = 15.0
+_GAP = "event: gap\n\n"
+"""Older events are gone: read the whole list once. Without data, so that no reader takes it for an event."""
+
+
+async def events(
+    servers: Servers, bell: Bell, *, since: int, hub: str | None, server: str | None
+) -> AsyncIterator[str]:
+    """Yield events of one server, or of all that a caller may see, as they come."""
+    yield ": hubfleet\n\n"
+    while not bell.closed:
+        mark = bell.mark
+        found, gap = await servers.events(since=since, hub=hub, server=server)
+        if gap and since:
+            yield _GAP
+        if gap and not found:
+            since = 0
+        for event in found:
+            since = event.seq
+            yield f"id: {event.seq}\nevent: server\ndata: {event.model_dump_json()}\n\n"
+        if not found:
+            await bell.wait(mark, timeout_s=KEEP_ALIVE_S)
+            if bell.mark == mark:
+                yield ": still here\n\n"

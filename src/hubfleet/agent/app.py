@@ -1,0 +1,284 @@
+"""Wiring of the agent: settings in, a server on a unix socket out."""
+
+import asyncio
+import grp
+import hashlib
+import logging
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from hubfleet._kit import aio, plugins
+from hubfleet._kit.clock import Clock, SystemClock
+from hubfleet._kit.files import locked
+from hubfleet.agent import readiness
+from hubfleet.agent.api import cluster as cluster_routes
+from hubfleet.agent.api import problems
+from hubfleet.agent.api import servers as server_routes
+from hubfleet.agent.api.guard import Guard, Verify
+from hubfleet.agent.bell import Bell
+from hubfleet.agent.cluster import ClusterFacts
+from hubfleet.agent.environments.realise import PASSED_ON, Builder
+from hubfleet.agent.environments.software import Environments, packaged_base_lock
+from hubfleet.agent.homes.usage import HomeUsage
+from hubfleet.agent.launchers import bubblewrap, networking
+from hubfleet.agent.launchers.base import Launcher
+from hubfleet.agent.launchers.cgroup import Cgroups
+from hubfleet.agent.launchers.in_process import InProcessLauncher
+from hubfleet.agent.launchers.process import ProcessLauncher, ProcessOptions
+from hubfleet.agent.places import Places, Software
+from hubfleet.agent.reconcile import EVERY_S, Reconcile
+from hubfleet.agent.servers import Servers
+from hubfleet.agent.store import Store
+from hubfleet.agent.work import Works
+from hubfleet.errors import LaunchError, StateError
+from hubfleet.model.settings.agent import AgentSettings
+from hubfleet.protocol.signing import Caller, Verifier
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A wired agent."""
+
+    app: Guard
+    """The ASGI app, guarded."""
+    bare: FastAPI
+    """The app behind the guard, for its OpenAPI description."""
+    servers: Servers
+    bell: Bell
+    reconcile: Reconcile
+    works: Works
+    environments: Environments
+
+
+def run(settings: AgentSettings) -> None:
+    """Serve until SIGTERM.
+
+    Raises:
+        StateError: the store or the socket cannot be used.
+        LaunchError: nothing can be started here.
+    """
+    prepare_folders(settings)
+    hint = "end the other one first; `hubfleet status` shows it"
+    with locked(settings.data / "agent.lock", what="another agent runs with this data", hint=hint):
+        asyncio.run(_serve(settings))
+
+
+async def _serve(settings: AgentSettings) -> None:
+    async with wired(settings) as agent:
+        listener = _listen(settings.socket, settings.socket_group)
+        config = uvicorn.Config(
+            agent.app,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=3,
+            server_header=False,
+        )
+        _log.info("cluster %s: listening on %s", settings.cluster, settings.socket)
+        try:
+            await _Server(config, agent.bell.close).serve(sockets=[listener])
+        finally:
+            settings.socket.unlink(missing_ok=True)
+
+
+@asynccontextmanager
+async def wired(
+    settings: AgentSettings,
+    *,
+    launcher: Launcher | None = None,
+    software: Software | None = None,
+    probe: readiness.Probe = readiness.answers,
+    clock: Clock | None = None,
+) -> AsyncIterator[Agent]:
+    """Put an agent together and keep its background tasks running for the length of a block.
+
+    Args:
+        settings: of the agent.
+        launcher: another than the settings name, for tests.
+        software: makes environments; for tests.
+        probe: asks servers; for tests.
+        clock: for tests.
+    """
+    clock = clock or SystemClock()
+    store = Store(settings.data / "agent.sqlite")
+    await store.open()
+    bell = Bell()
+    try:
+        environments = await _environments(settings, store)
+        launcher = launcher or _launcher(settings)
+        abilities = list(await launcher.abilities())
+        if software is None:
+            # pretended servers need no software
+            software = _NoSoftware() if settings.launcher == "in-process" else environments
+        if software is environments:
+            environments.begin_base()
+        places = Places(settings, store, software, clock)
+        works = Works(
+            settings.ceilings, store=store, launcher=launcher, places=places, probe=probe, bell=bell, clock=clock
+        )
+        servers = Servers(settings, store=store, works=works, launcher=launcher, bell=bell, clock=clock)
+        facts = ClusterFacts(
+            settings,
+            store=store,
+            launcher=launcher,
+            environments=environments,
+            abilities=abilities,
+            version=version("hubfleet"),
+        )
+        bare = application(servers, bell, facts)
+        reconcile = Reconcile(store=store, works=works, launcher=launcher)
+        usage = HomeUsage(settings.data / "homes", store=store, clock=clock)
+        app = Guard(bare, verify=_verifier(settings, store, clock))
+        async with aio.background(
+            reconcile=aio.guarded("reconcile", reconcile.round, every_s=EVERY_S, clock=clock),
+            usage=aio.guarded("home usage", usage.round, every_s=usage.EVERY_S, clock=clock),
+        ):
+            try:
+                yield Agent(app, bare, servers, bell, reconcile, works, environments)
+            finally:
+                bell.close()
+                await works.close()
+                await environments.close()
+    finally:
+        await store.close()
+
+
+def application(servers: Servers, bell: Bell, facts: ClusterFacts) -> FastAPI:
+    """Return the app without its guard."""
+    app = FastAPI(title="hubfleet agent", version="1", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
+    problems.install(app)
+    app.include_router(server_routes.router(servers, bell))
+    app.include_router(cluster_routes.router(facts))
+    problems.describe(app)
+    return app
+
+
+def label(settings: AgentSettings) -> str:
+    """Return what marks all that this agent makes on the machine; agents with other data have another one."""
+    return f"hubfleet-{hashlib.sha256(os.fsencode(settings.data.resolve())).hexdigest()[:8]}"
+
+
+def prepare_folders(settings: AgentSettings) -> None:
+    """Make the data folder, which only the agent may list."""
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o711)
+        for name in ("servers", "homes", "shared", "fresh"):
+            (settings.data / name).mkdir(exist_ok=True, mode=0o711)
+    except OSError as error:
+        raise StateError(f"the data folder {settings.data} cannot be made: {error.strerror}") from error
+
+
+def _launcher(settings: AgentSettings) -> Launcher:
+    if settings.launcher == "in-process":
+        return InProcessLauncher()
+    if settings.launcher != "process":
+        made = plugins.load("hubfleet.launchers", settings.launcher)
+        assert callable(made)
+        launcher = made(settings)
+        assert isinstance(launcher, Launcher)
+        return launcher
+    if settings.sandbox == "none":
+        raise LaunchError(
+            "servers without a sandbox are not supported on this cluster yet", hint="write `sandbox: bubblewrap`"
+        )
+    options = ProcessOptions(
+        label=label(settings),
+        folder=settings.data / "servers",
+        python_prefix=_python_prefix(settings.python),
+        processes=settings.ceilings.processes,
+    )
+    cgroups = Cgroups.detect(options.label)
+    return ProcessLauncher(options, network=networking.choose(settings, options.label), cgroups=cgroups)
+
+
+async def _environments(settings: AgentSettings, store: Store) -> Environments:
+    lock = settings.base_lock.read_text() if settings.base_lock else packaged_base_lock()
+    folder = settings.software_folder
+    uid = None
+    if os.geteuid() == 0:
+        uid = await store.run(lambda tables: tables.uid("", "builder", settings.uids))
+    builder = Builder(
+        folder=folder / "environments",
+        cache=folder / "cache",
+        python=settings.python,
+        variables={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        uid=uid,
+        bwrap=bubblewrap.find() if settings.sandbox == "bubblewrap" else None,
+        index_url=settings.index_url,
+    )
+    return Environments(builder, base_lock=lock)
+
+
+class _NoSoftware:
+    """For servers that are only pretended."""
+
+    async def prefix(self, environment: str, progress: object) -> Path:
+        """Return any folder."""
+        return Path(sys.prefix)
+
+
+def _verifier(settings: AgentSettings, store: Store, clock: Clock) -> Verify:
+    callers = {
+        caller.name: Caller(name=caller.name, role=caller.role, hub=caller.hub, public_key=caller.public_key)
+        for caller in settings.callers
+    }
+
+    async def verify(authorization: str, method: str, path: str, body: bytes) -> Caller:
+        # in the store's thread: the id is remembered in the same transaction that judges it
+        return await store.run(
+            lambda tables: Verifier(
+                callers,
+                audience=settings.cluster,
+                once=lambda command, expires: tables.once(command, expires, clock.now().timestamp()),
+                clock=clock,
+            ).verify(authorization, method=method, path=path, body=body)
+        )
+
+    return verify
+
+
+def _python_prefix(python: Path) -> Path:
+    return python.resolve().parent.parent
+
+
+def _listen(path: Path, group: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        listener.bind(str(path))
+        if group:
+            os.chown(path, -1, int(group) if group.isdigit() else grp.getgrnam(group).gr_gid)
+        path.chmod(0o660)
+    except (OSError, KeyError) as error:
+        listener.close()
+        raise StateError(
+            f"the agent cannot listen on {path}: {error}", hint="its path may have 107 characters; the group must exist"
+        ) from error
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """Ends event streams when it is told to end, rather than wait for them."""
+
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ending = ending
+        self._loop = asyncio.get_running_loop()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end."""
+        self._loop.call_soon_threadsafe(self._ending)
+        super().handle_exit(sig, frame)

@@ -1,0 +1,139 @@
+"""The software that servers start with: which environments are made, one at a time, and who waits for them."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from hubfleet._kit.files import write_atomic
+from hubfleet.agent.environments import locks
+from hubfleet.agent.environments.realise import Builder
+from hubfleet.errors import LaunchError
+
+_log = logging.getLogger(__name__)
+
+BASE = "base"
+"""What requests call the cluster's base software."""
+State = Literal["absent", "realising", "ready", "failed"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an environment is."""
+
+    state: State
+    detail: str = ""
+    hint: str = ""
+
+
+class Environments:
+    """The environments of one cluster."""
+
+    def __init__(self, builder: Builder, *, base_lock: str) -> None:
+        """Make it; nothing is made yet.
+
+        Args:
+            builder: makes them.
+            base_lock: lock of the base software.
+        """
+        self._builder = builder
+        lock = locks.canonical(base_lock)
+        self.base_digest = locks.digest(lock)
+        self._base_lock = lock
+        self._progress: dict[str, Progress] = {}
+        self._tasks: dict[str, asyncio.Task[Path]] = {}
+        self._one_at_a_time = asyncio.Lock()
+
+    def begin_base(self) -> None:
+        """Begin to make the base software, unless it is there."""
+        self._begin(self.base_digest, self._base_lock)
+
+    async def put(self, digest: str, lock: str) -> Progress:
+        """Keep a lock (canonical, of this digest) and begin to make its environment, unless it is there."""
+        path = self._lock_file(digest)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        await asyncio.to_thread(write_atomic, path, lock)
+        self._begin(digest, lock)
+        return self.progress(digest)
+
+    async def prefix(self, environment: str, progress: Callable[[str], Awaitable[None]]) -> Path:
+        """Return where an environment is, once it is made.
+
+        Raises:
+            LaunchError: it is not known here, or cannot be made.
+        """
+        digest = self.base_digest if environment == BASE else environment
+        if self._builder.ready(digest):
+            return self._builder.path(digest)
+        lock = self._base_lock if digest == self.base_digest else await asyncio.to_thread(self._known_lock, digest)
+        task = self._begin(digest, lock)
+        told = ""
+        while not task.done():
+            detail = self.progress(digest).detail
+            if detail != told:
+                told = detail
+                await progress(f"preparing software: {detail}")
+            await asyncio.wait([task], timeout=0.5)
+        return task.result()
+
+    def progress(self, environment: str) -> Progress:
+        """Return how far an environment is."""
+        digest = self.base_digest if environment == BASE else environment
+        if self._builder.ready(digest):
+            return Progress("ready")
+        return self._progress.get(digest, Progress("absent"))
+
+    def ready(self) -> list[str]:
+        """Return the digests of all environments that are complete here."""
+        known = {self.base_digest, *(path.stem for path in self._lock_file("x").parent.glob("*.txt"))}
+        return sorted(digest for digest in known if self._builder.ready(digest))
+
+    async def close(self) -> None:
+        """End what is being made; it begins again from nothing."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def _begin(self, digest: str, lock: str) -> "asyncio.Task[Path]":
+        task = self._tasks.get(digest)
+        if task is None or task.done():
+            task = asyncio.create_task(self._make(digest, lock), name=f"environment {digest[:12]}")
+            # whoever waits for it reads its error; without anybody it is in the log and in the progress
+            task.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+            self._tasks[digest] = task
+        return task
+
+    async def _make(self, digest: str, lock: str) -> Path:
+        async def say(detail: str) -> None:
+            self._progress[digest] = Progress("realising", detail)
+
+        if not self._builder.ready(digest):
+            await say("waiting for another environment")
+        try:
+            async with self._one_at_a_time:
+                path = await self._builder.make(digest, lock, say)
+        except LaunchError as error:
+            _log.error("environment %s: %s (%s)", digest[:12], error, error.hint)
+            self._progress[digest] = Progress("failed", error.message, error.hint)
+            raise
+        self._progress.pop(digest, None)
+        return path
+
+    def _known_lock(self, digest: str) -> str:
+        try:
+            return self._lock_file(digest).read_text()
+        except OSError:
+            raise LaunchError(
+                "this environment is not known on this cluster", hint="open its link again, so that it is built here"
+            ) from None
+
+    def _lock_file(self, digest: str) -> Path:
+        return self._builder.folder.parent / "locks" / f"{digest}.txt"
+
+
+def packaged_base_lock() -> str:
+    """Return the lock of the base software that comes with hubfleet."""
+    return files("hubfleet.agent.environments").joinpath("base.lock").read_text()

@@ -50,7 +50,7 @@ def draft(
     try:
         settings = model.model_validate(supported.plain(), strict=True)
     except ValidationError as error:
-        errors += problems(error, supported, model)
+        errors += [found for path, found in problems(error, supported, model) if path not in findings.paths]
         broken |= {str(detail["loc"][0]) for detail in error.errors(include_url=False) if detail["loc"]}
         settings = _what_is_right(supported.without(*broken), model, fallback)
     return Draft(name, tree, settings, frozenset(broken), errors)

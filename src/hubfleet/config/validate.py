@@ -6,6 +6,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from hubfleet._kit.names import closest
 from hubfleet._kit.yamlfile import Plain
 from hubfleet.config.merge import Path, Setting
 from hubfleet.config.words import unknown_keys
@@ -20,7 +21,6 @@ _WANTED = {
     "tuple_type": "a list",
     "dict_type": "a map",
     "model_type": "a map",
-    "model_attributes_type": "a map",
     "finite_number": "a number",
 }
 _LIMITS = {
@@ -31,16 +31,16 @@ _LIMITS = {
 }
 
 
-def problems(error: ValidationError, tree: Setting, model: type[BaseModel]) -> list[ConfigError]:
-    """Translate what pydantic found in a tree."""
-    found: list[ConfigError] = []
+def problems(error: ValidationError, tree: Setting, model: type[BaseModel]) -> list[tuple[Path, ConfigError]]:
+    """Translate what pydantic found in a tree; with the path of each finding."""
+    found: list[tuple[Path, ConfigError]] = []
     for detail in error.errors(include_url=False, include_input=False):
         path = _path(detail["loc"], tree)
         if detail["type"] == "extra_forbidden":
             setting = tree.nearest(path)
-            found += unknown_keys(path, setting, known_keys(model, path[:-1], tree))
+            found += [(path, said) for said in unknown_keys(path, setting, known_keys(model, path[:-1], tree))]
         else:
-            found.append(_bad_value(detail["type"], detail.get("ctx", {}), detail["msg"], path, tree))
+            found.append((path, _bad_value(detail["type"], detail.get("ctx", {}), detail["msg"], path, tree)))
     return found
 
 
@@ -98,7 +98,9 @@ def _bad_value(kind: str, context: Mapping[str, Any], message: str, path: Path, 
     shown = ".".join(path) or "the file"
     found = tree.at(path)
     value = found.plain() if found is not None else None
-    hint = ""
+    if kind in {"literal_error", "union_tag_invalid"}:
+        return _not_one_of(context, shown, setting)
+    text, hint = f"`{shown}`: {message[:1].lower()}{message[1:]}", ""
     if kind == "hubfleet":
         text, hint = f"`{shown}`: {context['message']}", context["hint"]
     elif kind == "missing":
@@ -108,24 +110,29 @@ def _bad_value(kind: str, context: Mapping[str, Any], message: str, path: Path, 
     elif kind in _LIMITS:
         words, key = _LIMITS[kind]
         text = f"`{shown}` must be {words} {context[key]:g}, not {_described(value)}"
-    elif kind in {"literal_error", "union_tag_invalid"}:
-        tag = context.get("discriminator", "").strip("'")
-        wanted = context.get("expected") or context.get("expected_tags", "")
-        shown = f"{shown}.with" if tag and not shown.endswith("with") else shown
-        setting = setting.at(("with",)) or setting
-        text = f"`{shown}` must be one of {wanted.replace(' or ', ', ')}, not {_described(setting.plain())}"
     elif kind == "union_tag_not_found":
         text, hint = f"`{shown}` does not say which kind it is", "add `with: github`, or another kind of sign-in"
-    elif kind == "too_short":
+    elif kind in {"too_short", "string_too_short"}:
         text = f"`{shown}` is empty"
-    elif kind in {"string_too_short", "string_too_long"}:
-        text = f"`{shown}` must have {context.get('min_length', 0)} to {context.get('max_length', 'any')} characters"
-        text = f"`{shown}` is empty" if kind == "string_too_short" else text.replace("have 0 to", "have at most")
+    elif kind == "string_too_long":
+        text = f"`{shown}` must have at most {context['max_length']} characters"
     elif kind == "string_pattern_mismatch":
         text = f"`{shown}`: {_described(value)} does not have the right form"
-    else:
-        text = f"`{shown}`: {message[:1].lower()}{message[1:]}"
     return BadValueError(text, hint=hint, where=setting.where)
+
+
+def _not_one_of(context: Mapping[str, Any], shown: str, setting: Setting) -> ConfigError:
+    tag = str(context.get("discriminator", "")).strip("'")
+    if tag:
+        shown, setting = f"{shown}.with", setting.at(("with",)) or setting
+    known = str(context.get("expected") or context.get("expected_tags", "")).replace(" or ", ", ").replace("'", "")
+    value = setting.plain()
+    meant = closest(value, known.split(", ")) if isinstance(value, str) else None
+    return BadValueError(
+        f"`{shown}` must be one of {known}, not {_described(value)}",
+        hint=f"did you mean `{meant}`?" if meant else "",
+        where=setting.where,
+    )
 
 
 def _described(value: Plain) -> str:
@@ -143,7 +150,11 @@ def _described(value: Plain) -> str:
 
 
 def _advice(kind: str, value: Plain, path: Path) -> str:
-    if kind == "bool_type" and isinstance(value, str) and value.lower() in {"yes", "no", "on", "off", "y", "n"}:
+    if (
+        kind in {"bool_type", "model_type"}
+        and isinstance(value, str)
+        and value.lower() in {"yes", "no", "on", "off", "y", "n"}
+    ):
         return f"write {'true' if value.lower() in {'yes', 'on', 'y'} else 'false'}"
     if kind == "string_type" and isinstance(value, bool | int | float):
         return f'put it in quotes: "{_described(value)}"'

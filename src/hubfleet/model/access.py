@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from hubfleet.model.base import StrictModel
-from hubfleet.model.text import GroupName, PersonName
+from hubfleet.model.text import GroupName, PersonName, wrong
 
 
 class Allow(StrictModel):
@@ -31,7 +31,11 @@ class Group(StrictModel):
 
 
 def _list_of_members(value: object) -> object:
-    return {"members": value} if isinstance(value, tuple | list) else value
+    if isinstance(value, tuple | list):
+        return {"members": value}
+    if isinstance(value, str | int | float):
+        raise wrong("must be a list of names, or {from: sign_in}", "such as [ana, sam]")
+    return value
 
 
 GroupOrMembers: TypeAlias = Annotated[

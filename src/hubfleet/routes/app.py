@@ -7,7 +7,7 @@ problem+json where the original sends plain text.
 
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -29,8 +29,6 @@ from hubfleet.routes.tokens import Callers
 _log = logging.getLogger(__name__)
 _MAX_BODY_BYTES = 64 * 1024
 _STATUS: dict[type[HubfleetError], int] = {BadRouteError: 400, ForeignRouteError: 403, StateError: 507}
-
-Answer = Callable[[Request, RoutedHub, str], Awaitable[Response]]
 
 
 def run(settings: RoutesSettings) -> None:
@@ -65,7 +63,9 @@ def make_app(settings: RoutesSettings) -> FastAPI:
         if hub is None:
             return _problem(403, "the token is not one of this proxy's hubs")
         answers = {"GET": api.get, "POST": api.post, "DELETE": api.delete}
-        return await answers[request.method](request, hub, request.path_params.get("path", ""))
+        # not the router's: its pattern loses a newline at the end
+        path = str(request.scope["path"]).removeprefix("/api/routes")
+        return await answers[request.method](request, hub, path)
 
     async def healthz() -> JSONResponse:
         reached = {str(replica.socket.path): replica.reached for replica in table.replicas}

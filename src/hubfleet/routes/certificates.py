@@ -100,6 +100,8 @@ class CertificateFolder:
         done = await self._socket.ask(f"commit ssl cert {path}")
         if "Success" not in done:
             await self._socket.ask(f"abort ssl cert {path}")
+            if new:
+                await self._socket.ask(f"del ssl cert {path}")
             _log.error("HAProxy refuses certificate %s: %s", path, " ".join(f"{answer} {done}".split()))
             return
         if new:

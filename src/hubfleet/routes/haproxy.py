@@ -119,7 +119,7 @@ def _public(settings: RoutesSettings) -> str:
         " !{ var(txn.authority),strcmp(txn.given) eq 0 }",
         "    http-request set-var(txn.host) var(txn.given),field(1,:)",
         "    http-request set-var(txn.port) 'var(txn.given),regsub(^[^:]*,)'",
-        *_acme(settings),
+        *_acme(settings, "http-request allow"),
         *_redirect_to_https(settings),
         *_own_forwarded(),
         f"    http-request set-var(txn.hub) var(txn.host),map_str({folder}/hosts.map)",
@@ -136,6 +136,7 @@ def _public(settings: RoutesSettings) -> str:
         *_to_route(settings),
         *_spell_names_as_jupyterhub_does(),
         *_page_of_a_dead_server(),
+        *_acme(settings, "use_backend acme"),
         "    use_backend %[var(txn.route),field(1,/)]-%[var(txn.route),field(4,/)]",
     ]
     return _text(lines)
@@ -215,10 +216,10 @@ def _page_of_a_dead_server() -> list[str]:
     ]
 
 
-def _acme(settings: RoutesSettings) -> list[str]:
+def _acme(settings: RoutesSettings, rule: str) -> list[str]:
     if settings.acme is None:
         return []
-    return ["    use_backend acme if { path -m beg /.well-known/acme-challenge/ }"]
+    return [f"    {rule} if {{ path -m beg /.well-known/acme-challenge/ }}"]
 
 
 def _redirect_to_https(settings: RoutesSettings) -> list[str]:
@@ -226,9 +227,8 @@ def _redirect_to_https(settings: RoutesSettings) -> list[str]:
     if secure is None:
         return []
     port = "" if secure.port == 443 else f":{secure.port}"
-    but = " !{ path -m beg /.well-known/acme-challenge/ }" if settings.acme else ""
     return [
-        f'    http-request redirect location "https://%[var(txn.host)]{port}%[pathq]" code 308 if !{{ ssl_fc }}{but}',
+        f'    http-request redirect location "https://%[var(txn.host)]{port}%[pathq]" code 308 unless {{ ssl_fc }}',
         "    http-after-response set-header Strict-Transport-Security max-age=31536000 if { ssl_fc }",
     ]
 

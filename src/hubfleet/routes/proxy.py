@@ -97,7 +97,9 @@ def prepare(settings: RoutesSettings, settings_path: Path, binary: Path) -> None
         write_if_changed(folder / name, content)
     candidate = folder / "haproxy.cfg.new"
     write_atomic(candidate, configuration)
-    checked = process.run([str(binary), "-c", "-f", str(candidate)], check=False)
+    # at a reload the environment tells HAProxy that it is a master, which this one is not
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("HAPROXY_")}
+    checked = process.run([str(binary), "-c", "-f", str(candidate)], env=plain, check=False)
     if checked.status:
         raise ConfigError("HAProxy refuses its configuration", hint=f"{checked.stderr}{checked.stdout}".strip()[-2000:])
     candidate.replace(folder / "haproxy.cfg")
@@ -130,8 +132,17 @@ def _again(proxy_folder: str) -> Path:
 
 
 def _script(settings_path: Path, binary: Path) -> str:
-    command = [sys.executable, "-m", "hubfleet.routes.proxy", str(settings_path.absolute())]
-    return f'#!/bin/sh\nexec {shlex.join([*command, "--running", str(binary), "--reload"])} "$@"\n'
+    """Return the script under whose name HAProxy runs, and so what its reload runs.
+
+    After each load HAProxy also starts its master anew only to wait (HAPROXY_MWORKER_WAIT_ONLY), which has to be quick.
+    """
+    again = [sys.executable, "-m", "hubfleet.routes.proxy", str(settings_path.absolute())]
+    wait = [sys.executable, "-ISc", "import os, sys; os.execv(sys.argv[1], sys.argv[2:])", str(binary)]
+    return (
+        "#!/bin/sh\n"
+        f'[ -z "$HAPROXY_MWORKER_WAIT_ONLY" ] || exec {shlex.join(wait)} "$0" "$@"\n'
+        f'exec {shlex.join([*again, "--running", str(binary), "--reload"])} "$@"\n'
+    )
 
 
 def _stay(settings_path: Path, binary: str, reloading: list[str]) -> None:

@@ -55,6 +55,9 @@ class Upstream:
             daemon_threads = True
             request_queue_size = 128
 
+            def handle_error(self, *args: object) -> None:
+                """A connection that broke is the test's own doing."""
+
         self.server = Server(("127.0.0.1", self.port), Handler)
         self.port = self.server.server_port
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()

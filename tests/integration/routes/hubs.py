@@ -1,10 +1,7 @@
 """Real JupyterHubs behind the proxy, and people in front of it, for tests."""
 
-import fcntl
 import http.cookies
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -85,7 +82,7 @@ def singleuser_python() -> Path:
     """Return the Python of an environment with JupyterLab, made at first use below the project's cache folder."""
     folder = Path(__file__).parents[3] / ".cache" / "singleuser"
     python = folder / "bin" / "python"
-    with process_lock(folder.with_suffix(".lock")):
+    with one_at_a_time(folder.with_suffix(".lock")):
         if not (folder / "complete").exists():
             uv = str(Path(sys.executable).with_name("uv"))
             process.run([uv, "venv", "--clear", "--python", sys.executable, str(folder)])
@@ -94,15 +91,6 @@ def singleuser_python() -> Path:
             process.run(install, timeout_s=600)
             (folder / "complete").touch()
     return python
-
-
-@contextmanager
-def process_lock(path: Path) -> Iterator[None]:
-    """Let one process at a time into a block; the others wait."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def make_hub(running: Programs, proxy_settings: object, name: str, *, more: str = "") -> Hub:

@@ -87,9 +87,7 @@ class OpenSocket:
 
 
 @contextmanager
-def open_websocket(
-    port: int, host: str, path: str, *, context: ssl.SSLContext | None = None
-) -> Iterator[OpenSocket]:
+def open_websocket(port: int, host: str, path: str, *, context: ssl.SSLContext | None = None) -> Iterator[OpenSocket]:
     """Open a websocket through the proxy."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
         connection = context.wrap_socket(plain, server_hostname=host) if context else plain

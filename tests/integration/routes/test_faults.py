@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from hubfleet.model.settings.routes import RoutesSettings
 from integration.routes.conftest import MakeProxy, MakeUpstream, Proxy
 from integration.routes.sockets import EchoServer, open_websocket
 from programs import ask, free_port, wait_for
-
-from hubfleet.model.settings.routes import RoutesSettings
 
 pytestmark = pytest.mark.integration
 

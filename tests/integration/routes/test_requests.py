@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from integration.routes.conftest import MakeProxy, MakeUpstream, Proxy, proxy_maker, upstream_maker
 from integration.routes.sockets import EchoServer, open_websocket, raw, status
 from programs import ask, started

@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 import programs
 from hubfleet._kit import process
+from integration.routes.locks import one_at_a_time
 from programs import Answer, Programs, Running
 
 _CONFIG = """

@@ -52,9 +52,11 @@ def certificate(proxy: Proxy, host: str) -> x509.Certificate:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with socket.create_connection(("127.0.0.1", https_port(proxy)), timeout=5) as plain:
-        with context.wrap_socket(plain, server_hostname=host) as secured:
-            raw = secured.getpeercert(binary_form=True)
+    with (
+        socket.create_connection(("127.0.0.1", https_port(proxy)), timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname=host) as secured,
+    ):
+        raw = secured.getpeercert(binary_form=True)
     assert raw
     return x509.load_der_x509_certificate(raw)
 

@@ -158,7 +158,8 @@ def test_a_request_is_not_smuggled_behind_another(served: Proxy) -> None:
     assert b"/user/bob/secret" not in answer
     garbled = raw(
         served.port,
-        b"POST /user/alice/ HTTP/1.1\r\nHost: ocean.localhost\r\nTransfer-Encoding: xchunked\r\nContent-Length: 3\r\n\r\nabc",
+        b"POST /user/alice/ HTTP/1.1\r\nHost: ocean.localhost\r\nTransfer-Encoding: xchunked\r\n"
+        b"Content-Length: 3\r\n\r\nabc",
         timeout_s=1,
     )
     assert status(garbled) in {400, 422, 501}

@@ -12,6 +12,7 @@ from jupyterhub import orm, roles
 from jupyterhub.auth import Authenticator
 from jupyterhub.utils import maybe_future
 from sqlalchemy.orm import object_session
+from tornado.web import HTTPError
 from traitlets import Any as AnyTrait
 
 from hubfleet.hub.roles import CHECK_USER
@@ -77,10 +78,14 @@ class Checked(Authenticator):
         if model["name"] != user.name:
             self.log.warning("the sign-in of %s now says %s; it is not refreshed", user.name, model["name"])
             return False
-        if not await self.is_let_in(model):
+        try:
+            let_in = await self.is_let_in(model)
+        except HTTPError as error:
+            self.log.warning("%s: %s", user.name, error.log_message)
+            let_in = False
+        if not let_in:
             self.log.warning("%s may not use this hub any more", user.name)
-            return False
-        return model
+        return model if let_in else False
 
     async def is_let_in(self, model: Model) -> bool:
         """Take the steps of JupyterHub's own `get_authenticated_user` between proof and session."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from oauthenticator.github import GitHubOAuthenticator
+from tornado.httpclient import HTTPClientError
 
 from hubfleet.hub.sign_in import outside
 from hubfleet.hub.sign_in.checked import Checked, Model
@@ -18,6 +19,15 @@ class GitHub(Outside, GitHubOAuthenticator):
     async def member(self, name: str, model: Model) -> bool:
         """Ask GitHub for membership in the organisations and teams of the file."""
         return bool(await GitHubOAuthenticator.check_allowed(self, name, model))
+
+    async def httpfetch(self, url: str, *given: Any, **more: Any) -> Any:
+        """Ask GitHub; an answer that is none (an outage, too many questions) is an error, never "not a member"."""
+        answer = await super().httpfetch(url, *given, **more)
+        code = getattr(answer, "code", 200)
+        limited = code == 403 and answer.headers.get("X-RateLimit-Remaining") == "0"
+        if code >= 500 or code == 429 or limited:
+            raise HTTPClientError(code, response=answer)
+        return answer
 
     def said_groups(self, auth_state: dict[str, Any]) -> Any:
         """Return teams as `organization:team`, by the names that stand in addresses."""

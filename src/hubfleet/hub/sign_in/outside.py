@@ -64,9 +64,16 @@ class Outside(Checked):
         """Ask the kind's own rule, or remember its last answer where the provider can't be asked."""
         if model.get("remembered"):
             return bool(model["auth_state"].get("let_in"))
-        answer = await self.member(name, model)
-        model["auth_state"]["let_in"] = answer
-        return answer
+        state = model["auth_state"]
+        try:
+            state["let_in"] = await self.member(name, model)
+        except (HTTPClientError, OSError) as error:
+            kept = model.get("kept")
+            if kept is None or not self._recent(kept):
+                raise self.away() from error
+            self.log.warning("%s does not say whether %s is a member: %s", self.login_service, name, error)
+            state.update(let_in=bool(kept.get("let_in")), proved_at=kept["proved_at"])
+        return bool(state["let_in"])
 
     async def member(self, name: str, model: Model) -> bool:
         """Say whether the provider counts the person among those whom the file names; kinds override it."""
@@ -85,16 +92,19 @@ class Outside(Checked):
             self.log.warning("%s no longer knows %s: %r", self.login_service, user.name, error)
             return None
         if isinstance(model, dict):
-            return model
+            return {**model, "kept": await user.get_auth_state() or {}}
         return None if not away and _own_page(user, handler) else await self.remembered(user)
 
     async def remembered(self, user: Any) -> Model | None:
         """Return what the provider said last, unless that is too long ago."""
         kept = await user.get_auth_state()
-        if not kept or self.now() - float(kept.get("proved_at", 0)) > REMEMBERED_S:
+        if not kept or not self._recent(kept):
             return None
         groups = await self.get_user_groups(kept)
         return {"name": user.name, "groups": sorted(groups), "auth_state": kept, "remembered": True}
+
+    def _recent(self, kept: dict[str, Any]) -> bool:
+        return self.now() - float(kept.get("proved_at", 0)) <= REMEMBERED_S
 
 
 def _own_page(user: Any, handler: Any) -> bool:

@@ -76,7 +76,10 @@ def table() -> dict[str, dict[str, list[str]]]:
     for name in CLASSES:
         module, _, cls_name = name.partition(":")
         cls: type[Configurable] = getattr(import_module(module), cls_name)
-        found[cls_name] = {trait: kind_of(kind) for trait, kind in sorted(cls.class_traits(config=True).items())}
+        found[cls_name] = {
+            trait: ["python"] if trait.endswith("_hook") else kind_of(kind)
+            for trait, kind in sorted(cls.class_traits(config=True).items())
+        }
     return found
 
 

@@ -79,7 +79,11 @@ def unknown(kind: str, name: str, known: set[str], where: Where | None = None) -
 
 def fleet_draft(sources: Sources) -> Draft[FleetFile]:
     """Check fleet.yaml by itself; an unreadable one counts as an empty one without errors."""
-    found = draft("", layer(sources.fleet, "fleet"), FleetFile, support.FLEET, FleetFile(name="fleet"))
+    tree = layer(sources.fleet, "fleet")
+    defaults = _defaults(tree)
+    found = draft("", tree.without("defaults") if defaults else tree, FleetFile, support.FLEET, FleetFile(name="fleet"))
+    if defaults is not None:
+        found.errors += draft("", defaults, HubFile, support.HUB, HubFile()).errors
     if ("", sources.fleet.where.file) in sources.unreadable:
         found.errors.clear()
     return found
@@ -96,9 +100,7 @@ def cluster_drafts(sources: Sources) -> dict[str, Draft[ClusterFile]]:
 
 def hub_drafts(sources: Sources, presets: Presets) -> dict[str, Draft[HubFile]]:
     """Merge the layers of each hub and check the result; a staging twin comes right before its hub."""
-    defaults = layer(sources.fleet, "fleet").at(("defaults",))
-    if defaults is not None and not isinstance(defaults.value, Mapping):
-        defaults = None
+    defaults = _defaults(layer(sources.fleet, "fleet"))
     found: dict[str, Draft[HubFile]] = {}
     for name, tree in sources.hubs.items():
         production = draft(name, _layers(layer(tree, "hub"), defaults, presets), HubFile, support.HUB, HubFile())
@@ -107,6 +109,12 @@ def hub_drafts(sources: Sources, presets: Presets) -> dict[str, Draft[HubFile]]:
             found[twin.name] = twin
         found[name] = production
     return found
+
+
+def _defaults(fleet: Setting) -> Setting | None:
+    """Return the fleet's defaults, which are checked like a hub, so that hubs with them repeat no error."""
+    defaults = fleet.at(("defaults",))
+    return defaults if defaults is not None and isinstance(defaults.value, Mapping) else None
 
 
 def _layers(own: Setting, defaults: Setting | None, presets: Presets) -> Setting:

@@ -56,10 +56,7 @@ CLUSTER = (
     Unsupported("registries", NOWHERE),
 )
 
-FLEET = (
-    Unsupported("waves", NOWHERE, hint="staging twins go first, then all other hubs"),
-    *(Unsupported(f"defaults.{entry.path}", entry.where, entry.values, entry.other_than, entry.hint) for entry in HUB),
-)
+FLEET = (Unsupported("waves", NOWHERE, hint="staging twins go first, then all other hubs"),)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class Provenance:
     def __init__(self, trees: Mapping[str, Setting], hubs: Mapping[str, Hub]) -> None:
         self._trees = trees
         self._hubs = hubs
+        self._shown: dict[str, dict[str, Plain]] = {}
 
     def origin(self, hub: str, key_path: tuple[str, ...]) -> Origin:
         """Return where the value at a path of keys comes from; a map comes from the highest layer that added to it.
@@ -56,11 +57,16 @@ class Provenance:
     def all_origins(self, hub: str) -> dict[tuple[str, ...], Origin]:
         """Return the origin of each value of a hub that is no map, built-in defaults included."""
         self.origin(hub, ())
-        paths = dict.fromkeys(_leaves(_shown(self._hubs[hub])))
+        paths = dict.fromkeys(_leaves(self._complete(hub)))
         return {path: self.origin(hub, path) for path in paths}
 
+    def _complete(self, hub: str) -> dict[str, Plain]:
+        if hub not in self._shown:
+            self._shown[hub] = _shown(self._hubs[hub])
+        return self._shown[hub]
+
     def _default(self, hub: str, key_path: Path) -> Plain:
-        value: Plain = _shown(self._hubs[hub])
+        value: Plain = self._complete(hub)
         for number, part in enumerate(key_path):
             if isinstance(value, tuple) and part.isdecimal() and int(part) < len(value):
                 value = value[int(part)]

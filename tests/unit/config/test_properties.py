@@ -15,13 +15,11 @@ from hubfleet.hub.checks import check_traits
 from hubfleet.model.hub import HubFile
 
 _KEYS = sorted(HubFile.model_fields)
-_INNER = st.sampled_from(
-    (
-        "with kind cpu memory_gib groups options choices people everyone from members title standard scopes gpu builds"
-        " secret env file password client_id JupyterHub variables A clusters sign_in [key] 0 identity_providers"
-        " environment"
-    ).split()
-)
+_WORDS = """
+    with kind cpu memory_gib groups options choices people everyone from members title standard scopes gpu builds secret
+    env file password client_id JupyterHub variables A clusters sign_in [key] 0 identity_providers environment
+"""
+_INNER = st.sampled_from(_WORDS.split())
 _SCALARS = (
     st.none()
     | st.booleans()

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from hubfleet._kit import process
@@ -20,6 +21,7 @@ from hubfleet.protocol.client import AgentClient
 from hubfleet.protocol.messages import Server, ServerRequest, ServerResources, ServerSecrets, ServerState
 from hubfleet.protocol.signing import CallerKey
 
+_IP_FREEBIND = 15
 SOFTWARE = Path(__file__).parent.parent / ".cache" / "software"
 """Where the base software is made once for all tests."""
 
@@ -52,8 +54,15 @@ class FakeHub:
             def log_message(self, *args: object) -> None:
                 """Keep quiet."""
 
-        self.server = ThreadingHTTPServer((address, 0), Answers)
+        class Server(ThreadingHTTPServer):
+            def server_bind(self) -> None:
+                # the agent puts the address on the host only when it starts
+                self.socket.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
+                super().server_bind()
+
+        self.server = Server((address, 0), Answers)
         self.server.daemon_threads = True
+        self.address = address
         self.port = int(self.server.server_address[1])
         self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
 
@@ -76,6 +85,12 @@ class FakeHub:
         self._thread.join()
 
 
+def private_range() -> IPv4Network:
+    """Return a range for servers' addresses that no other test uses."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return IPv4Network(f"10.{217 + worker}.{os.getpid() % 250}.0/24")
+
+
 @dataclass
 class AgentProgram:
     """One agent as a program that can be killed and started again."""
@@ -96,10 +111,11 @@ class AgentProgram:
         path = self.folder / "agent.log"
         return path.read_text() if path.exists() else ""
 
-    def start(self) -> None:
+    def start(self, *command: str) -> None:
         (self.folder / "settings.json").write_text(json.dumps(self.settings))
+        (self.folder / "settings.json").chmod(0o644)
         self.child = process.spawn(
-            [sys.executable, "-m", "hubfleet.agent", str(self.folder / "settings.json")],
+            [sys.executable, *(command or ("-m", "hubfleet.agent")), str(self.folder / "settings.json")],
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
             cwd=self.folder,
             output=self.folder / "agent.log",
@@ -149,7 +165,7 @@ def agent(
         "socket": str(folder / "agent.sock"),
         "data": str(folder / "data"),
         "network": "shared",
-        "hubs": [{"name": name, "port": hub.port} for name, hub in hubs.items()],
+        "hubs": [{"name": name, "address": hub.address, "port": hub.port} for name, hub in hubs.items()],
         "callers": callers,
         "software": str(SOFTWARE),
         **settings,

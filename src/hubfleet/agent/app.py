@@ -5,14 +5,14 @@ import grp
 import hashlib
 import logging
 import os
+import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -62,8 +62,12 @@ class Agent:
     environments: Environments
 
 
-def run(settings: AgentSettings) -> None:
+def run(settings: AgentSettings, launcher: Launcher | None = None) -> None:
     """Serve until SIGTERM.
+
+    Args:
+        settings: of the agent.
+        launcher: another than the settings name, for tests.
 
     Raises:
         StateError: the store or the socket cannot be used.
@@ -72,11 +76,11 @@ def run(settings: AgentSettings) -> None:
     prepare_folders(settings)
     hint = "end the other one first; `hubfleet status` shows it"
     with locked(settings.data / "agent.lock", what="another agent runs with this data", hint=hint):
-        asyncio.run(_serve(settings))
+        asyncio.run(_serve(settings, launcher))
 
 
-async def _serve(settings: AgentSettings) -> None:
-    async with wired(settings) as agent:
+async def _serve(settings: AgentSettings, launcher: Launcher | None) -> None:
+    async with wired(settings, launcher=launcher) as agent:
         listener = _listen(settings.socket, settings.socket_group)
         config = uvicorn.Config(
             agent.app,
@@ -117,7 +121,7 @@ async def wired(
     bell = Bell()
     try:
         environments = await _environments(settings, store)
-        launcher = launcher or _launcher(settings)
+        launcher = launcher or make_launcher(settings)
         abilities = list(await launcher.abilities())
         if software is None:
             # pretended servers need no software
@@ -151,6 +155,7 @@ async def wired(
                 bell.close()
                 await works.close()
                 await environments.close()
+                await launcher.close()
     finally:
         await store.close()
 
@@ -180,7 +185,12 @@ def prepare_folders(settings: AgentSettings) -> None:
         raise StateError(f"the data folder {settings.data} cannot be made: {error.strerror}") from error
 
 
-def _launcher(settings: AgentSettings) -> Launcher:
+def make_launcher(settings: AgentSettings) -> Launcher:
+    """Return the launcher that the settings name.
+
+    Raises:
+        LaunchError: it cannot be had here.
+    """
     if settings.launcher == "in-process":
         return InProcessLauncher()
     if settings.launcher != "process":
@@ -271,14 +281,20 @@ def _listen(path: Path, group: str) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Ends event streams when it is told to end, rather than wait for them."""
+    """Ends event streams when it is told to end, rather than wait for them, and lets us end in order after it."""
 
     def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
         super().__init__(config)
         self._ending = ending
-        self._loop = asyncio.get_running_loop()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to end."""
-        self._loop.call_soon_threadsafe(self._ending)
-        super().handle_exit(sig, frame)
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take signals by the loop; uvicorn's own way raises them again at its end, which would end us at once."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end)
+        yield
+
+    def _end(self) -> None:
+        self._ending()
+        self.should_exit = True

@@ -112,6 +112,9 @@ class Launcher(ABC):
     def remember(self, states: Sequence[LauncherState]) -> None:  # noqa: B027 - most need not
         """Learn of servers that run since before the agent's start; called once, before any `start`."""
 
+    async def close(self) -> None:  # noqa: B027 - most need not
+        """Remove what all servers share, if none is left; called when the agent is told to end."""
+
     @abstractmethod
     async def abilities(self) -> Sequence[Ability]:
         """Say what this launcher can do on this cluster; asked once at the agent's start.

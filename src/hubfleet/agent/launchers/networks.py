@@ -53,6 +53,9 @@ class Network(ABC):
     async def found(self) -> Mapping[str, Mapping[str, str]]:
         """Return server -> facts of all that carries the agent's label."""
 
+    async def remove(self) -> None:  # noqa: B027 - most make nothing
+        """Remove what all servers share; called when none is left."""
+
     @abstractmethod
     def url(self, facts: Mapping[str, str]) -> str:
         """Return how hub and proxy reach the server."""

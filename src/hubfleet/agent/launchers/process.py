@@ -70,7 +70,7 @@ class ProcessLauncher(Launcher):
         hub = urlsplit(request.hub_url)
         planned = self._network.plan(server, (hub.hostname or "", hub.port or 80), list(self._planned.values()))
         self._planned[server] = planned
-        facts = {"boot": boot_id(), **planned}
+        facts = {"boot": boot_id(), "server": server, **planned}
         yield LauncherState(server, "reserving a place", 5, facts)
         await asyncio.to_thread(self._limit, request)
         yield LauncherState(server, "setting limits", 10, facts)
@@ -114,7 +114,7 @@ class ProcessLauncher(Launcher):
         result = []
         for server in sorted({*found, *interfaces, *groups}):
             entry = found.get(server, labels.Labelled())
-            facts = {"boot": boot_id(), **interfaces.get(server, {})}
+            facts = {"boot": boot_id(), "server": server, **interfaces.get(server, {})}
             facts |= _name("monitor", entry.monitor) | _name("init", entry.init)
             result.append(LauncherState(server, "found", 0, facts))
         return result
@@ -143,6 +143,12 @@ class ProcessLauncher(Launcher):
             await self._network.ability(),
             *(self._limit_ability(name, controller) for name, controller in limits.items()),
         ]
+
+    async def close(self) -> None:
+        """Remove what all servers share, if none is left."""
+        if not self._planned and not await asyncio.to_thread(self._cgroups.servers):
+            await self._network.remove()
+            await asyncio.to_thread(self._cgroups.close)
 
     def remember(self, states: Sequence[LauncherState]) -> None:
         """Keep the addresses of servers that run since before the agent's start from being given again."""

@@ -24,7 +24,8 @@ def set_up(c: Any, program: HubProgram) -> None:
         "hub_website": hub.branding.website or "",
         "hub_staging_for": hub.twin_of,
         "announcement": str(escape(hub.announcement)),
-        "last_end": context.last_end,
+        # JupyterHub calls what is callable here with the person who looks
+        "last_end": lambda user: lambda server_name: context.last_end(user, server_name) if user else None,
     }
     if program.logo:
         c.JupyterHub.logo_file = program.logo

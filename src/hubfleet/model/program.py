@@ -47,6 +47,8 @@ class Program(StrictModel):
     files: tuple[ProgramFile, ...] = ()
     user: str = ""
     """System user to run as where the platform is root; empty: root itself."""
+    low_ports: bool = False
+    """Whether it may listen on ports below 1024 without being root (CAP_NET_BIND_SERVICE)."""
     groups: tuple[str, ...] = ()
     """Further groups where the platform is root, such as `agent-west` for those who may connect to that agent."""
     after: tuple[str, ...] = ()

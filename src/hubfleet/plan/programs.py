@@ -30,7 +30,9 @@ class Machine(StrictModel):
     data: str
     """Its data folder."""
     root: bool
-    """Whether the supervisor is root: then programs have users of their own and servers networks of their own."""
+    """Whether the supervisor is root: then programs have users of their own."""
+    networks: bool
+    """Whether it can give servers networks of their own."""
     python: str
     """The Python that programs run with."""
     version: str
@@ -69,7 +71,7 @@ def _agent(fleet: Fleet, cluster: Cluster, machine: Machine) -> Resource:
             "data": f"{machine.data}/agents/{cluster.name}",
             "launcher": cluster.launcher,
             "sandbox": cluster.sandbox,
-            "network": cluster.network,
+            "network": "isolated" if isolated(cluster, machine) else "shared",
             "shared_network_allowed": cluster.network == "shared" or cluster.loopback,
             "addresses": str(SERVER_NETWORK),
             "uids": (cluster.uid_range[0], cluster.uid_range[-1]),
@@ -110,7 +112,7 @@ def _ceilings(cluster: Cluster) -> AgentCeilings:
 
 def isolated(cluster: Cluster, machine: Machine) -> bool:
     """Say whether servers of a cluster have addresses of their own on this machine."""
-    return machine.root and cluster.network == "isolated"
+    return machine.networks and cluster.network == "isolated"
 
 
 def _internal(hub: Hub, machine: Machine, cluster: Cluster) -> tuple[str, int]:
@@ -132,7 +134,7 @@ def _front(fleet: Fleet, machine: Machine) -> Iterable[Resource]:
                 "name": hub.name,
                 "host": hub.host,
                 "user_subdomains": hub.user_subdomains,
-                "token_file": f"{machine.data}/secrets/{hub.name}/routes-token",
+                "token_file": f"{machine.data}/secrets/routes/{hub.name}",
                 "internal": dict(zip(("address", "port"), _internal(hub, machine, cluster), strict=True)),
             }
         )
@@ -156,7 +158,7 @@ def _front(fleet: Fleet, machine: Machine) -> Iterable[Resource]:
         "https": "off" if cluster.https is None else "on",
         "hubs": ", ".join(f"{hub.name} at {hub.host}" for hub in fleet.hubs.values()),
     }
-    tokens = tuple(f"{hub.name}/routes-token" for hub in fleet.hubs.values())
+    tokens = tuple(f"routes/{hub.name}" for hub in fleet.hubs.values())
     routes = _program(
         machine,
         "routes",
@@ -165,20 +167,21 @@ def _front(fleet: Fleet, machine: Machine) -> Iterable[Resource]:
         user="proxy",
         health=HealthCheck(url=f"http://127.0.0.1:{machine.ports['routes']}/healthz"),
         writes=("routes", "run/haproxy"),
-    )
+    ).model_copy(update={"reads": ("secrets/routes",)})
     scheme = "http" if cluster.https is None else "https"
     proxy = _program(
         machine,
         "proxy",
         ("-m", "hubfleet.routes.proxy", "settings.json"),
         settings,
-        user="",
+        user="proxy",
         health=HealthCheck(url=f"{scheme}://{cluster.listen}/", host="proxy.invalid"),
         writes=("proxy",),
     ).model_copy(
         update={
             "reload_signal": int(signal.SIGUSR2),
             "keeps": ("settings.json",),
+            "low_ports": cluster.port < 1024,
             "after": tuple(f"agent-{name}" for name, item in fleet.clusters.items() if isolated(item, machine)),
         }
     )

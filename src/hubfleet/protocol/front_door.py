@@ -1,7 +1,7 @@
 """A hub as seen from outside, through its front door: what a browser would reach, dialled without DNS.
 
-Names below `.localhost` are for browsers, and a hub's public name may lead past this machine: so each connection goes to
-the front door's own address with the name in Host header and TLS.
+Names below `.localhost` are for browsers, and a hub's public name may lead past this machine: so each connection goes
+to the front door's own address with the name in Host header and TLS.
 """
 
 import json

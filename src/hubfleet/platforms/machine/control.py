@@ -16,6 +16,8 @@ from hubfleet.platforms.machine.places import Places
 
 START_S = 15.0
 ANSWER_S = 120.0
+HEALTHY_S = 120.0
+"""How long a program may take, those that it waits for included."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Control:
         Raises:
             PlatformError: it does not within its time, or ends again and again.
         """
-        timeout_s, end = 120.0, time.monotonic() + 120.0
+        end = time.monotonic() + HEALTHY_S
         while time.monotonic() < end:
             status = self.status().get(name)
             if status is not None and status.state == "healthy":
@@ -97,7 +99,7 @@ class Control:
         status = self.status().get(name)
         detail = f" ({status.detail})" if status and status.detail else ""
         raise PlatformError(
-            f"program {name!r} does not come up within {timeout_s:g} s{detail}",
+            f"program {name!r} does not come up{detail}",
             hint=f"read its log: hubfleet logs {name}",
         )
 

@@ -42,8 +42,6 @@ class Launch:
     environment: Mapping[str, str]
     folder: Path
     log: Path
-    user: tuple[int, int] | None
-    groups: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,8 +138,6 @@ class Keeper:
                 env=self._launch.environment,
                 cwd=self._launch.folder,
                 output=self._launch.log,
-                user=self._launch.user,
-                groups=self._launch.groups,
                 umask=0o027,
             )
         except CommandError as error:

@@ -39,8 +39,9 @@ def prepare(program: Program, places: Places, accounts: Accounts) -> None:
             _let_read(places.data / name, owner)
         for name in program.writes:
             target = places.data / name
-            target.mkdir(parents=True, exist_ok=True)
-            _give(target, owner, 0o700, top=False)
+            _make(target, places.data)
+            # a program that is root itself has folders below for others, who must get there
+            _give(target, owner, 0o711 if os.geteuid() == 0 and owner is None else 0o700, top=False)
     except OSError as error:
         raise PlatformError(
             f"cannot write {error.filename or folder}: {error.strerror}",
@@ -65,10 +66,12 @@ def launch_of(program: Program, places: Places, accounts: Accounts) -> Launch:
     """Return how to start a program here."""
     folder = places.programs / program.name
     owner = accounts.of(program.user)
-    groups = tuple(given[1] for name in program.groups if (given := accounts.of(name)))
+    groups = () if owner is None else tuple(given[1] for name in program.groups if (given := accounts.of(name)))
     command = tuple(program.command)
     if owner is not None:
-        command = reachable(command, owner, groups, software=software_folders(), data=places.data)
+        command = reachable(
+            command, owner, groups, low_ports=program.low_ports, software=software_folders(), data=places.data
+        )
     environment = {
         "PATH": f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(folder),
@@ -80,8 +83,7 @@ def launch_of(program: Program, places: Places, accounts: Accounts) -> Launch:
         **program.environment,
     }
     log = places.logs / f"{program.name}.log"
-    user = None if owner is None or command != tuple(program.command) else owner
-    return Launch(command, environment, folder, log, user, groups)
+    return Launch(command, environment, folder, log)
 
 
 def software_folders() -> tuple[Path, ...]:
@@ -100,6 +102,14 @@ def _give(folder: Path, owner: tuple[int, int] | None, mode: int, *, top: bool) 
         for root, folders, files in os.walk(folder):
             for name in (*folders, *files):
                 os.lchown(Path(root) / name, *owner)
+
+
+def _make(target: Path, data: Path) -> None:
+    """Make a folder and those above it, through which others must get to theirs."""
+    for folder in reversed([target, *(item for item in target.parents if item.is_relative_to(data) and item != data)]):
+        if not folder.exists():
+            folder.mkdir()
+            folder.chmod(0o711)
 
 
 def _let_read(folder: Path, owner: tuple[int, int] | None) -> None:

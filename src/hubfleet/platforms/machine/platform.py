@@ -14,7 +14,7 @@ from hubfleet.model.fleet import Fleet
 from hubfleet.plan import programs, proof
 from hubfleet.plan.actions import Action, Applied, Observed, Resource
 from hubfleet.plan.platform import Platform, Revision
-from hubfleet.platforms.machine import ports, secrets
+from hubfleet.platforms.machine import networks, ports, secrets
 from hubfleet.platforms.machine.control import Control
 from hubfleet.platforms.machine.places import Places
 from hubfleet.platforms.machine.revisions import Revisions
@@ -71,7 +71,11 @@ class MachinePlatform(Platform):
             ill = [name for program in resource.programs if (name := program.name) not in status]
             ill += [name for name, row in status.items() if row.state == "waiting" and _has(resource, name)]
             detail = f"{', '.join(ill)} does not run" if ill else ""
-            applied[resource.id] = Applied(resource=resource, revision=revision.number, healthy=not ill, detail=detail)
+            if not ill and resource.kind == "hub" and not revision.proven:
+                detail = "its last proof failed" if revision.proven is False else "it was never proven"
+            applied[resource.id] = Applied(
+                resource=resource, revision=revision.number, healthy=not detail, detail=detail
+            )
         return Observed(applied=applied)
 
     def carry_out(self, action: Action) -> None:
@@ -179,6 +183,7 @@ class MachinePlatform(Platform):
         return programs.Machine(
             data=str(self.places.data),
             root=os.geteuid() == 0,
+            networks=networks.possible(),
             python=sys.executable,
             version=__version__,
             ports=self._ports(),

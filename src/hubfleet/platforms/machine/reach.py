@@ -15,13 +15,18 @@ from hubfleet.errors import PlatformError
 
 
 def reachable(
-    command: Sequence[str], owner: tuple[int, int], groups: Sequence[int], *, software: Sequence[Path], data: Path
+    command: Sequence[str],
+    owner: tuple[int, int],
+    groups: Sequence[int],
+    *,
+    low_ports: bool,
+    software: Sequence[Path],
+    data: Path,
 ) -> tuple[str, ...]:
-    """Return the command, wrapped where its software or data lies below a folder that others cannot enter."""
+    """Return the command of a user's program: with a view of the files where its software or data would be hidden."""
     closed = sorted({folder for path in (*software, data) if (folder := first_closed(path)) is not None})
-    if not closed:
-        return tuple(command)
-    return (*view(closed, software, data), *as_user(owner, groups), *command)
+    own_view = view(closed, software, data) if closed else ()
+    return (*own_view, *as_user(owner, groups, low_ports=low_ports), *command)
 
 
 def first_closed(path: Path) -> Path | None:
@@ -48,14 +53,16 @@ def view(closed: Sequence[Path], software: Sequence[Path], data: Path) -> tuple[
     return (*arguments, "--")
 
 
-def as_user(owner: tuple[int, int], groups: Sequence[int]) -> tuple[str, ...]:
-    """Return the command that goes on as a user without any right of root."""
+def as_user(owner: tuple[int, int], groups: Sequence[int], *, low_ports: bool) -> tuple[str, ...]:
+    """Return the command that goes on as a user without any right of root but, where wished, for low ports."""
     found = shutil.which("setpriv")
     if found is None:
         raise PlatformError("setpriv is missing", hint="install it: apt-get install util-linux")
     uid, gid = owner
     further = f"--groups={','.join(str(group) for group in groups)}" if groups else "--clear-groups"
-    rights = ("--no-new-privs", "--bounding-set=-all", "--inh-caps=-all")
+    kept = "-all,+net_bind_service" if low_ports else "-all"
+    ambient = (f"--ambient-caps={kept}",) if low_ports else ()
+    rights = ("--no-new-privs", f"--bounding-set={kept}", f"--inh-caps={kept}", *ambient)
     return (found, f"--reuid={uid}", f"--regid={gid}", further, *rights, "--")
 
 

@@ -1,7 +1,7 @@
 """Secrets that a machine makes or gets: one file each below its data folder, never shown, never sent elsewhere.
 
-Generated ones are made once and kept; given ones (a client's secret, a password of the fleet's own) are copied from where
-the fleet keeps them at each apply.
+Generated ones are made once and kept; given ones (a client's secret, a password of the fleet's own) are copied from
+where the fleet keeps them at each apply.
 """
 
 import hashlib
@@ -35,6 +35,10 @@ MADE: Mapping[str, Callable[[str], str]] = {
 """How each kind of generated secret is made; JupyterHub asks 32 characters of an admin's password."""
 
 
+ROUTES = "routes"
+"""Folder with a copy of each hub's token for routes, which may read no other secret of a hub."""
+
+
 def make(places: Places, name: str) -> bool:
     """Make a secret such as `ocean/cookie` where there is none; say whether it was made."""
     hub, _, kind = name.partition("/")
@@ -43,6 +47,9 @@ def make(places: Places, name: str) -> bool:
         return False
     if not path.parent.exists():
         make_private(path.parent)
+    if hub == ROUTES:
+        make(places, f"{kind}/routes-token")
+        return write_if_changed(path, read(places, f"{kind}/routes-token"), mode=0o600)
     return write_if_changed(path, MADE[kind](hub), mode=0o600)
 
 

@@ -49,10 +49,10 @@ class Supervisor:
             self._keep(program)
 
     def put(self, program: Program) -> None:
-        """Start a program, or start it again with what changed; nothing happens if nothing changed."""
+        """Start a program, or start it again with what changed; nothing happens if it runs unchanged."""
         with self._lock:
             old = self._keepers.get(program.name)
-            if old is not None and old.program == program:
+            if old is not None and old.program == program and old.status().state != "waiting":
                 return
             if old is not None and only_reload(old.program, program):
                 prepare(program, self._places, self._accounts)

@@ -79,12 +79,14 @@ def test_a_blocked_person_loses_the_session(hub: RealHub) -> None:
 
 def test_what_an_admin_changes_by_hand_is_put_right_at_the_next_refresh(hub: RealHub) -> None:
     """Groups and admins have one owner, the file."""
-    hub.start(SHARED, allow={"everyone": True}, groups={"staff": ["bo"]})
+    hub.start(SHARED, allow={"everyone": True}, admins=["mlee"], groups={"staff": ["bo"]})
     ana = hub.browser()
     ana.sign_in("ana", PASSWORD)
-    hub.api("PATCH", "/users/ana", json={"admin": True})
-    hub.api("POST", "/groups/staff", json={"users": ["ana"]})
-    hub.api("POST", "/groups/staff/users", json={"users": ["ana"]})
+    token = hub.api("POST", "/users/mlee/tokens", json={}).json()["token"]
+    assert hub.api("PATCH", "/users/ana", token=token, json={"admin": True}).json()["admin"]
+    hub.api("POST", "/groups/staff", token=token)
+    hub.api("POST", "/groups/staff/users", token=token, json={"users": ["ana"]})
+    assert "ana" in hub.api("GET", "/groups/staff", token=token).json()["users"]
 
     def right() -> bool:
         return ana.signed_in() and hub.person("ana")["groups"] == [] and not hub.person("ana")["admin"]

@@ -6,6 +6,9 @@ which it was started, and that name is a script of ours that comes back here fir
 again, and one that is wrong leaves HAProxy as it was. Open connections, websockets among them, stay with the old
 worker. SIGTERM ends all, SIGUSR1 ends when the last connection has.
 
+HAProxy loses a SIGUSR2 that comes in the tenth of a second in which its last reload ends: whoever needs the second one
+to count looks whether the worker's process id changed (`show info` on the runtime socket), and sends it again if not.
+
 `--render-only` stops after the check. The proxy folder must belong to whoever starts this, since root may read it.
 """
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -134,6 +136,17 @@ class Proxy:
         """Ask as a person's browser does."""
         return programs.ask(self.port, path, host=host, **options)
 
+    def reload(self) -> None:
+        """Reload HAProxy and wait for the new worker; HAProxy loses a SIGUSR2 that comes while its last one ends."""
+        assert self.haproxy
+        before = self.worker()
+        for _ in range(5):
+            self.haproxy.signal(signal.SIGUSR2)
+            with suppress(AssertionError):
+                programs.wait_for("a new worker", lambda: self.worker() != before, timeout_s=3)
+                return
+        raise AssertionError(f"no reload: {self.haproxy.log()[-3000:]}")
+
     def worker(self) -> int:
         """Return the process id of HAProxy's worker."""
         return asyncio.run(self.socket.worker())
@@ -160,15 +173,19 @@ def proxy_maker(running: Programs, folder: Path) -> MakeProxy:
                     **(each or {}),
                 }
             )
-        values: dict[str, Any] = {
-            "listen": [{"address": "127.0.0.1", "port": programs.free_port()}],
-            "hubs": listed,
-            "api": {"address": "127.0.0.1", "port": programs.free_port()},
-            "runtime_socket": str(folder / "run.sock"),
-            "state_folder": str(folder / "state"),
-            "proxy_folder": str(folder / "proxy"),
-            "map_path": str(folder / "state" / "routes.map"),
-        } | changes
+        values: dict[str, Any] = (
+            {
+                "listen": [{"address": "127.0.0.1", "port": programs.free_port()}],
+                "hubs": listed,
+                "api": {"address": "127.0.0.1", "port": programs.free_port()},
+                "runtime_socket": str(folder / "run.sock"),
+                "state_folder": str(folder / "state"),
+                "proxy_folder": str(folder / "proxy"),
+                "map_path": str(folder / "state" / "routes.map"),
+            }
+            | ({"haproxy": os.environ["TEST_HAPROXY"]} if "TEST_HAPROXY" in os.environ else {})
+            | changes
+        )
         proxy = Proxy(running, RoutesSettings.model_validate(values), folder / "routes.json")
         proxy.write(proxy.settings)
         if start:

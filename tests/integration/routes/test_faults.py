@@ -1,7 +1,6 @@
 """What people notice when a part of the proxy is killed or starts anew: nothing, or a pause."""
 
 import json
-import signal
 import sys
 import threading
 import time
@@ -134,21 +133,16 @@ def test_a_reload_brings_a_new_hub_and_cuts_no_websocket(served: Proxy, tmp_path
     new["internal"]["port"] = free_port()
     changed = served.settings.model_dump(mode="json")
     changed["hubs"].append(new)
-    worker = served.worker()
     with open_websocket(served.port, "ocean.localhost", "/user/carol/ws") as websocket:
         assert served.get("/", host="reef.localhost").status == 404
         served.write(RoutesSettings.model_validate(changed))
-        assert served.haproxy
         with asking(served, "/user/alice/") as statuses:
-            served.haproxy.signal(signal.SIGUSR2)
-            wait_for("a new worker", lambda: served.worker() != worker)
+            served.reload()
             wait_for("the new hub's page", lambda: served.get("/", host="reef.localhost").status == 503)
             assert ask(new["internal"]["port"], "/hub/").status == 503
         assert set(statuses) == {200}
         assert websocket.echo(b"still here") == b"still here"
-        worker = served.worker()
-        served.haproxy.signal(signal.SIGUSR2)
-        wait_for("another worker", lambda: served.worker() != worker)
+        served.reload()
         assert websocket.echo(b"and again") == b"and again"
     echo.close()
 
@@ -157,9 +151,7 @@ def test_a_reload_with_wrong_settings_changes_nothing(served: Proxy) -> None:
     """HAProxy goes on with what it had, and says why."""
     served.settings_path.write_text('{"listen": "nonsense"}')
     assert served.haproxy
-    worker = served.worker()
-    served.haproxy.signal(signal.SIGUSR2)
-    wait_for("a new worker", lambda: served.worker() != worker)
+    served.reload()
     assert json.loads(served.get("/user/alice/").body)["name"] == "alice"
     assert "goes on with the old configuration" in served.haproxy.log()
 

@@ -1,4 +1,4 @@
-"""Can this machine give servers networks of their own?"""
+"""Says whether this machine can give servers networks of their own."""
 
 import shutil
 from pathlib import Path

@@ -4,13 +4,15 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from hubfleet import __version__
 from hubfleet.config import secrets as fleet_secrets
-from hubfleet.errors import PlatformError
+from hubfleet.errors import PlatformError, ProtocolError
 from hubfleet.model.fleet import Fleet
+from hubfleet.model.hub import Hub
 from hubfleet.plan import programs, proof
 from hubfleet.plan.actions import Action, Applied, Observed, Resource
 from hubfleet.plan.platform import Platform, Revision
@@ -55,7 +57,7 @@ class MachinePlatform(Platform):
         self._fleet = fleet
         self._folder = folder
         self._identity = identity
-        self._tell = tell
+        self.tell = tell
         self._revisions = Revisions(self.places.revisions)
 
     def desired(self) -> Sequence[Resource]:
@@ -93,8 +95,8 @@ class MachinePlatform(Platform):
         """Run a notebook on a real server of a hub, through the front door."""
         token = secrets.read(self.places, f"{hub.name}/check-token")
         host = str(hub.values["host"])
-        front = FrontDoor(url=str(hub.values["address"]), host=host, dial=self._front_address())
-        proof.prove(front, token, tell=self._tell)
+        front = FrontDoor(url=str(hub.values["address"]), host=host, dial=self.front_address())
+        proof.prove(front, token, tell=self.tell)
 
     def revisions(self, resource: str) -> Sequence[Revision]:
         """Return what was applied for a resource, newest first."""
@@ -139,7 +141,7 @@ class MachinePlatform(Platform):
                     f"the base software of cluster {cluster!r} could not be made: {found.base_detail}",
                     hint=f"read `hubfleet logs agent-{cluster}`; the package index must be reachable",
                 )
-            self._tell(found.base_detail or "making the base software")
+            self.tell(found.base_detail or "making the base software")
             time.sleep(LOOK_S)
         raise PlatformError(f"the base software of cluster {cluster!r} was not made within {SOFTWARE_S / 60:g} minutes")
 
@@ -171,7 +173,7 @@ class MachinePlatform(Platform):
         }
         return resource.model_copy(update={"values": {**resource.values, **prints}}) if prints else resource
 
-    def _front_address(self) -> tuple[str, int]:
+    def front_address(self) -> tuple[str, int]:
         """Return where this machine's own programs reach the front door, whatever DNS says of its names."""
         cluster = next(iter(self._fleet.clusters.values()))
         address = cluster.address
@@ -194,36 +196,91 @@ class MachinePlatform(Platform):
         names = programs.port_names(self._fleet)
         return ports.ports(self.places.data / "ports.json", names, start=str(self.places.data))
 
+    def start_again(self) -> None:
+        """Start what ran before, where nothing runs; a supervisor that runs is left as it is."""
+        self.control.ensure()
+
+    def await_healthy(self, resources: Sequence[str]) -> None:
+        """Wait until the programs of these resources answer.
+
+        Raises:
+            PlatformError: one does not.
+        """
+        for revision in self._revisions.newest():
+            if revision.resource.id in resources:
+                for program in revision.resource.programs:
+                    self.tell(f"{program.name} starts")
+                    self.control.wait_healthy(program.name)
+
+    def end(self) -> None:
+        """End all programs and the supervisor."""
+        self.control.end()
+
+    def how_to_sign_in(self, hub: Hub) -> Sequence[str]:
+        """Return for a person at the terminal how to sign in, generated passwords included."""
+        if hub.sign_in.kind != "shared-password":
+            return (f"sign in with {hub.sign_in.kind}",)
+        lines = []
+        given = programs.given_secrets(hub)
+        if "shared-password" not in given:
+            everybody = "any name" if hub.allow.everyone else "your name"
+            lines.append(f"sign in with {everybody} and the password {self._shown(hub, 'shared-password')}")
+        if hub.admins and "admin-password" not in given:
+            lines.append(f"as admin ({', '.join(hub.admins)}): {self._shown(hub, 'admin-password')}")
+        return lines
+
+    def _shown(self, hub: Hub, name: str) -> str:
+        return secrets.read(self.places, f"{hub.name}/{name}")
+
+    def count_servers(self, cluster: str, hub: str) -> int:
+        """Return how many servers of a hub run on a cluster; 0 where its agent does not answer."""
+        try:
+            return asyncio.run(self._count_servers(cluster, hub))
+        except ProtocolError:
+            return 0
+
+    async def _count_servers(self, cluster: str, hub: str) -> int:
+        async with self._agent(cluster) as agent:
+            return sum(item.state.live and item.hub == hub for item in (await agent.servers()).servers)
+
+    @asynccontextmanager
+    async def _agent(self, cluster: str) -> AsyncIterator[AgentClient]:
+        key = CallerKey("operator", secrets.read(self.places, "operator/agent-key"))
+        client = AgentClient(f"unix:{self.places.run}/agent-{cluster}.sock", cluster=cluster, key=key)
+        try:
+            yield client
+        finally:
+            await client.close()
+
     def stop_servers(self, cluster: str, hub: str = "") -> int:
         """Stop the servers of a hub, or all of a cluster, and wait until they are gone; return how many there were."""
         return asyncio.run(self._stop_servers(cluster, hub))
 
     async def _stop_servers(self, cluster: str, hub: str) -> int:
-        key = CallerKey("operator", secrets.read(self.places, "operator/agent-key"))
-        client = AgentClient(f"unix:{self.places.run}/agent-{cluster}.sock", cluster=cluster, key=key)
-        try:
-            found = [item for item in (await client.servers()).servers if item.state.live and hub in {"", item.hub}]
+        async with self._agent(cluster) as agent:
+
+            async def live() -> list[str]:
+                return [
+                    item.id for item in (await agent.servers()).servers if item.state.live and hub in {"", item.hub}
+                ]
+
+            found = await live()
             for server in found:
-                await client.stop_server(server.id, StopReason.SHUTDOWN)
-            async with asyncio.timeout(STOP_S):
-                while any(item.state.live and hub in {"", item.hub} for item in (await client.servers()).servers):
-                    await asyncio.sleep(LOOK_S)
+                await agent.stop_server(server, StopReason.SHUTDOWN)
+            try:
+                async with asyncio.timeout(STOP_S):
+                    while await live():
+                        await asyncio.sleep(LOOK_S)
+            except TimeoutError:
+                raise PlatformError(
+                    f"servers on cluster {cluster!r} did not stop within {STOP_S:g} s",
+                    hint=f"read `hubfleet logs agent-{cluster}`",
+                ) from None
             return len(found)
-        except TimeoutError:
-            raise PlatformError(
-                f"servers on cluster {cluster!r} did not stop within {STOP_S:g} s",
-                hint=f"hubfleet logs agent-{cluster}",
-            ) from None
-        finally:
-            await client.close()
 
     async def _capabilities(self, cluster: str) -> Capabilities:
-        key = CallerKey("operator", secrets.read(self.places, "operator/agent-key"))
-        client = AgentClient(f"unix:{self.places.run}/agent-{cluster}.sock", cluster=cluster, key=key)
-        try:
-            return await client.capabilities()
-        finally:
-            await client.close()
+        async with self._agent(cluster) as agent:
+            return await agent.capabilities()
 
 
 def _has(resource: Resource, program: str) -> bool:

@@ -1,6 +1,6 @@
 """The rules that keep servers apart, as nftables' text. Pure.
 
-What servers of one agent may reach: their own hub's internal listener on the host, the DNS servers, and (by policy) what
+What servers may reach: their own hub's internal listener on the host, the DNS servers, and (by policy) what
 lies behind the host's way out, except the blocked networks. Never the host's other ports, each other, or the like.
 """
 

@@ -5,17 +5,19 @@ all facts in its alias, so that it is found again without any record.
 """
 
 import asyncio
+import ctypes
 import errno
-import logging
+import os
 import shutil
 import socket
-from collections.abc import Collection, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, ip_network
 from pathlib import Path
 from typing import Any
 
-from pyroute2 import IPRoute, NetNS
+from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from hubfleet._kit import process
@@ -25,10 +27,11 @@ from hubfleet.agent.launchers.networks import Network, host_name_servers
 from hubfleet.errors import LaunchError, TemporaryLaunchError
 from hubfleet.protocol.messages import Ability
 
-_log = logging.getLogger(__name__)
-
 PORT = "8888"
 _LINK_SCOPE = 253
+_CLONE_NEWNET = 0x40000000
+_LIBC = ctypes.CDLL(None, use_errno=True)
+"""`os.setns` came with Python 3.12."""
 _GONE = {errno.ENODEV, errno.ENOENT, errno.ESRCH}
 
 
@@ -173,7 +176,11 @@ class IsolatedNetwork(Network):
             ip.route("replace", dst=f"{address}/32", oif=index, prefsrc=str(self._host), scope=_LINK_SCOPE)
         # the rules come before the server can send its first packet
         _nft(firewall.let_in(self._policy(), facts))
-        with NetNS(f"/proc/{init.pid}/ns/net") as inside:
+        _inside(init.pid, lambda: self._configure(address))
+
+    def _configure(self, address: str) -> None:
+        """Give the server's end its address and its only way out; runs inside."""
+        with IPRoute() as inside:
             index = _index(inside, "eth0")
             inside.addr("add", index=index, address=address, prefixlen=32)
             inside.link("set", index=index, state="up")
@@ -239,13 +246,40 @@ def _nft(text: str) -> None:
 
 
 def _add_plain(ip: Any, name: str) -> None:
-    """Make an interface that only holds an address; some kernels have no dummy ones, and an empty bridge does as well."""
+    """Make an interface that only holds an address; where a kernel has no dummy ones, an empty bridge."""
     try:
         ip.link("add", ifname=name, kind="dummy")
     except NetlinkError as error:
         if error.code != errno.EOPNOTSUPP:
             raise
         ip.link("add", ifname=name, kind="bridge")
+
+
+def _inside(pid: int, work: Callable[[], None]) -> None:
+    """Run work in a process's network namespace, in a thread of its own that ends after it.
+
+    Not pyroute2's NetNS: that forks, and ends its child by SIGTERM, which the child passes on to us through the
+    descriptor by which asyncio hears of signals.
+    """
+    errors: list[BaseException] = []
+
+    def enter() -> None:
+        try:
+            handle = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                if _LIBC.setns(handle, _CLONE_NEWNET):
+                    raise OSError(ctypes.get_errno(), "the server's network namespace cannot be entered")
+            finally:
+                os.close(handle)
+            work()
+        except (OSError, NetlinkError) as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=enter, name="network namespace")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
 
 
 def _uplinks(ip: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""The log file of one server: read from its end, kept short; nothing in it is believed, since people's servers write it."""
+"""The log file of one server: read from its end, kept short; nothing in it is believed: people write it."""
 
 import os
 import shutil

@@ -27,7 +27,6 @@ c.Spawner.hub_connect_url = "http://127.0.0.1:{internal}"
 c.Spawner.cmd = [{python!r}, "-m", "jupyterhub.singleuser"]
 c.Spawner.args = ["--allow-root", "--HubOAuth.cache_max_age=0"]
 c.Spawner.http_timeout = c.Spawner.start_timeout = 120
-c.Spawner.environment = {{"JUPYTERHUB_HOST": ""}}
 c.ConfigurableHTTPProxy.should_start = False
 c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{api}"
 c.ConfigurableHTTPProxy.auth_token = pathlib.Path({token_file!r}).read_text().strip()

@@ -71,3 +71,52 @@ def test_two_hubs_serve_their_people_on_one_port(two: tuple[Proxy, Hub, Hub]) ->
         stop_servers(ocean, "x@y.z")
         stop_servers(coast, "üna")
     assert set(json.loads(proxy.api("GET", "/api/routes").body)) == {"/"}
+
+
+def test_a_server_works_on_while_each_part_is_killed(two: tuple[Proxy, Hub, Hub]) -> None:
+    """A person's real server answers while hub and routes are killed; the hub keeps it, and stops it later."""
+    proxy, ocean, _ = two
+    person = Person(proxy.port)
+    person.sign_in(ocean.host, "ann")
+    try:
+        start_server(ocean, "ann")
+        assert person.get(ocean.host, "/user/ann/lab").status == 200
+        assert ocean.program and proxy.routes and proxy.haproxy
+        proxy.routes.kill()
+        assert person.get(ocean.host, "/user/ann/api/status").status == 200
+        proxy.start_routes()
+        ocean.program.kill()
+        assert person.get(ocean.host, "/user/ann/static/favicons/favicon.ico").status == 200
+        ocean.start()
+        assert person.get(ocean.host, "/user/ann/api/status").status == 200
+        proxy.haproxy.kill()
+        proxy.start_haproxy()
+        assert person.get(ocean.host, "/user/ann/api/status").status == 200
+    finally:
+        stop_servers(ocean, "ann")
+    page = person.get(ocean.host, "/user/ann/lab")
+    assert (page.status, "ann" in page.text) == (424, True)
+
+
+def test_user_subdomains_work_with_jupyterhubs_own(make_proxy: MakeProxy, running: Programs) -> None:
+    """With `subdomain_host` each person's server has its own host, and its page is the hub's when it is stopped."""
+    proxy = make_proxy("ocean", each={"user_subdomains": True})
+    more = f'c.JupyterHub.subdomain_host = "http://ocean.localhost:{proxy.port}"'
+    hub = make_hub(running, proxy.settings, "ocean", more=more)
+    hub.start()
+    person = Person(proxy.port)
+    person.sign_in(hub.host, "x@y.z")
+    try:
+        assert start_server(hub, "x@y.z").endswith("/user/x@y.z/")
+        listed = json.loads(proxy.api("GET", "/api/routes").body)
+        path = next(path for path in listed if path != "/")
+        host = path.split("/")[1]
+        assert path == f"/{host}/user/x@y.z"
+        assert host.endswith(".ocean.localhost")
+        lab = person.get(host, "/user/x@y.z/lab")
+        assert (lab.status, "jupyter-config-data" in lab.text) == (200, True)
+        assert hub.api("POST", "/proxy").status == 200
+        assert set(json.loads(proxy.api("GET", "/api/routes").body)) == {"/", path}
+    finally:
+        stop_servers(hub, "x@y.z")
+    assert person.get(host, "/user/x@y.z/lab").status == 424

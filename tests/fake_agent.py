@@ -9,6 +9,7 @@ from pathlib import Path
 
 import anyio
 
+from hubfleet._kit.clock import Clock
 from hubfleet.agent import app
 from hubfleet.agent.app import Agent
 from hubfleet.agent.launchers.base import LauncherState
@@ -49,7 +50,7 @@ class World:
     folder: Path
     cluster: dict[str, LauncherState] = field(default_factory=dict)
     answering: bool = True
-    clock: FakeClock = field(default_factory=FakeClock)
+    clock: Clock = field(default_factory=FakeClock)
     settings: dict[str, object] = field(default_factory=dict)
 
     def document(self) -> AgentSettings:

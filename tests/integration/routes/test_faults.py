@@ -147,6 +147,15 @@ def test_a_reload_brings_a_new_hub_and_cuts_no_websocket(served: Proxy, tmp_path
     echo.close()
 
 
+def test_a_worker_that_read_an_old_map_is_told_all(served: Proxy) -> None:
+    """Whatever a new worker read, it has the right routes a moment later."""
+    map_path = Path(served.settings.map_path)
+    wait_for("the map file", lambda: "alice" in map_path.read_text())
+    map_path.write_text("")
+    served.reload()
+    wait_for("alice's route", lambda: served.get("/user/alice/").status == 200, timeout_s=2)
+
+
 def test_a_reload_with_wrong_settings_changes_nothing(served: Proxy) -> None:
     """HAProxy goes on with what it had, and says why."""
     served.settings_path.write_text('{"listen": "nonsense"}')

@@ -45,10 +45,10 @@ def test_two_paths_share_a_key_only_if_they_are_one(one: str, two: str) -> None:
     assert (keys.key_of(hub(), one) == keys.key_of(hub(), two)) == (one == two)
 
 
-@given(paths, paths)
-def test_a_key_is_a_prefix_of_another_only_for_whole_segments(one: str, two: str) -> None:
-    """`/user/x` never matches `/user/xy`."""
-    one, two = clean(one), clean(two)
+@given(paths, st.one_of(segments, paths, st.just("")))
+def test_a_key_is_a_prefix_of_another_only_for_whole_segments(one: str, more: str) -> None:
+    """`/user/x` never matches `/user/xy`, but `/user/x/y`."""
+    one, two = clean(one), clean(one + more)
     is_parent = one in {two, "/"} or two.startswith(f"{one}/")
     assert keys.key_of(hub(), two).startswith(keys.key_of(hub(), one)) == is_parent
 

@@ -38,7 +38,9 @@ def status(fleet: FleetOption = None, data: DataOption = None, json: JsonOption 
     console.table(("PROGRAM", "STATE", "RESTARTS", ""), rows)
     for name, found in able.items():
         console.say()
-        console.table((f"ON {name.upper()}", "", ""), [(item.name, item.state, item.detail) for item in found.abilities])
+        console.table(
+            (f"ON {name.upper()}", "", ""), [(item.name, item.state, item.detail) for item in found.abilities]
+        )
 
 
 def _hub(name: str, machine: MachinePlatform, loaded: Loaded) -> dict[str, str]:

@@ -5,7 +5,6 @@ own loop.
 """
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +22,8 @@ from hubfleet.protocol.client import AgentClient
 from hubfleet.protocol.signing import CallerKey
 
 STOPS_AGAIN_S = 5.0
+CULLER_SCOPES = ("list:users", "read:users:activity", "read:servers", "delete:servers")
+"""What jupyterhub-idle-culler asks for."""
 
 
 def configure(c: Any, settings: str) -> None:
@@ -44,9 +45,12 @@ def configure(c: Any, settings: str) -> None:
     set_up(c, program, secret)
     roles.set_up(c, program, check_token=secret("check-token"))
     look.set_up(c, program)
-    _culler(c, program)
-    for name, traits in program.hub.jupyterhub.items():
-        c[name].update(traits)
+    if program.culled:
+        roles.add_service(
+            c, {"name": "idle-culler", "api_token": secret("culler-token"), "display": False}, CULLER_SCOPES
+        )
+        for name, traits in program.hub.jupyterhub.items():
+            c[name].update(traits)
     if program.hub.python_file:
         _run_python_file(c, program.python_file)
 
@@ -111,21 +115,6 @@ def _background(context: HubContext) -> None:
         context.keep(loop.create_task(link.follow(), name=f"agent-{link.cluster}"))
     again = guarded("stops", lambda: context.stops.try_again(context.links), every_s=STOPS_AGAIN_S)
     context.keep(loop.create_task(again, name="stops"))
-
-
-def _culler(c: Any, program: HubProgram) -> None:
-    """JupyterHub's own idle culler, as a service of this hub."""
-    culling = program.hub.culling
-    if not culling.idle_minutes and not culling.max_age_hours:
-        return
-    idle, age = culling.idle_minutes * 60 or 10**9, int(culling.max_age_hours * 3600)
-    every = max(30, min(600, idle // 2))
-    arguments = [f"--timeout={idle}", f"--max-age={age}", f"--cull-every={every}"]
-    roles.add_service(
-        c,
-        {"name": "idle-culler", "command": [sys.executable, "-m", "jupyterhub_idle_culler", *arguments]},
-        ["list:users", "read:users:activity", "read:servers", "delete:servers"],
-    )
 
 
 def _run_python_file(c: Any, path: str) -> None:

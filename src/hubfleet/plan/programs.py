@@ -20,7 +20,7 @@ from hubfleet.model.settings.routes import Address, Https, Listener, RoutedHub, 
 from hubfleet.plan.actions import Resource, Value
 
 SERVER_NETWORK = IPv4Network("10.213.0.0/16")
-HUB_SECRETS = ("cookie", "crypt", "routes-token", "check-token", "agent-key")
+HUB_SECRETS = ("cookie", "crypt", "routes-token", "check-token", "culler-token", "agent-key")
 HUB_WRITES = "hubs/{}"
 
 
@@ -217,6 +217,7 @@ def _hub(fleet: Fleet, hub: Hub, machine: Machine) -> Resource:
         folder=folder,
         database=f"sqlite:///{folder}/jupyterhub.sqlite",
         secrets=secrets,
+        culled=_culls(hub),
         python_file=f"{machine.fleet_folder}/{hub.python_file}" if hub.python_file else "",
         logo=f"{machine.fleet_folder}/{hub.branding.logo}" if hub.branding.logo else "",
     )
@@ -248,10 +249,38 @@ def _hub(fleet: Fleet, hub: Hub, machine: Machine) -> Resource:
         kind="hub",
         name=hub.name,
         values={"address": hub.url, **flatten(hub)},
-        programs=(program,),
+        programs=(program, *_culler(hub, machine)),
         secrets=tuple(f"{hub.name}/{name}" for name in made if name not in given),
         given={f"{hub.name}/{name}": reference for name, reference in given.items()},
         staging_for=hub.twin_of,
+    )
+
+
+def _culls(hub: Hub) -> bool:
+    return bool(hub.culling.idle_minutes or hub.culling.max_age_hours)
+
+
+def _culler(hub: Hub, machine: Machine) -> Iterable[Program]:
+    """JupyterHub's idle culler, beside the hub rather than below it, so that neither outlives or doubles the other."""
+    if not _culls(hub):
+        return
+    idle_s = hub.culling.idle_minutes * 60 or 10**9
+    name = f"hub-{hub.name}"
+    yield Program(
+        name=f"culler-{hub.name}",
+        command=(
+            machine.python,
+            "-m",
+            "hubfleet.hub.culler",
+            f"{machine.data}/secrets/{hub.name}/culler-token",
+            f"--url=http://127.0.0.1:{machine.ports[name]}/hub/api",
+            f"--timeout={idle_s}",
+            f"--max-age={int(hub.culling.max_age_hours * 3600)}",
+            f"--cull-every={max(30, min(600, idle_s // 2))}",
+        ),
+        user=name,
+        reads=(f"secrets/{hub.name}",),
+        after=(name,),
     )
 
 

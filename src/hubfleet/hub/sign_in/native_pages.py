@@ -12,6 +12,9 @@ from jupyterhub.scopes import needs_scope
 from nativeauthenticator.orm import UserInfo
 from tornado.web import HTTPError, authenticated
 
+ROWS = 100
+"""How many accounts a page shows, those that wait first."""
+
 
 def handlers() -> list[tuple[str, type]]:
     """Return the pages by path below /hub."""
@@ -88,9 +91,13 @@ class Accounts(_Page):
     @needs_scope("admin:users")
     async def get(self) -> None:
         """Show the list."""
+        search = self.get_query_argument("search", "").lower()
+        found = [one for one in self.authenticator.accounts() if search in f"{one.username} {one.email or ''}".lower()]
         await self.show(
             "native-accounts.html",
-            accounts=self.authenticator.accounts(),
+            accounts=found[:ROWS],
+            hidden=len(found[ROWS:]),
+            search=search,
             admins=self.authenticator.admin_users,
             ask_email=self.authenticator.ask_email_on_signup,
             approval=self.authenticator.approval,

@@ -44,5 +44,7 @@ class HubProgram(StrictModel):
     """Folder of the hub's generated secrets: cookie, crypt, routes-token, check-token, shared-password, admin-password."""
     python_file: str = ""
     """Path of the operator's own configuration file, empty for none."""
+    culled: bool = True
+    """Whether the idle culler runs beside it."""
     logo: str = ""
     """Path of the logo, empty for JupyterHub's own."""

@@ -28,6 +28,7 @@ MADE: Mapping[str, Callable[[str], str]] = {
     "crypt": lambda _hub: secrets.token_hex(32),
     "routes-token": lambda _hub: secrets.token_urlsafe(32),
     "check-token": lambda _hub: secrets.token_urlsafe(32),
+    "culler-token": lambda _hub: secrets.token_urlsafe(32),
     "agent-key": lambda hub: CallerKey.new("operator" if hub == "operator" else f"hub-{hub}").jwk,
     "shared-password": lambda _hub: _words(3),
     "admin-password": lambda _hub: _words(7),

@@ -1,5 +1,4 @@
-"""JupyterHub's own idle culler as a program beside the hub: a hub that is killed or restarted neither ends nor doubles
-it.
+"""JupyterHub's own idle culler as a program beside the hub, so that killing the hub neither ends nor doubles it.
 
 `python -m hubfleet.hub.culler TOKEN-FILE ARGUMENTS…`, with the culler's own arguments; the token stays out of them.
 """

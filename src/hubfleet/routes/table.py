@@ -78,7 +78,7 @@ class Table:
             await stack.enter_async_context(
                 background(
                     changes=guarded("changes", self._carry_out_next, every_s=0),
-                    map_file=guarded("map file", self._keep_map_file, every_s=0.05),
+                    map_file=guarded("map file", self._keep_map_file, every_s=0.2),
                 )
             )
             yield

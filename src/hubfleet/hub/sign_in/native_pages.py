@@ -99,6 +99,7 @@ class Accounts(_Page):
             hidden=len(found[ROWS:]),
             search=search,
             admins=self.authenticator.admin_users,
+            listed=self.authenticator.allowed_users,
             ask_email=self.authenticator.ask_email_on_signup,
             approval=self.authenticator.approval,
         )

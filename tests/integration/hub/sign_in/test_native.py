@@ -116,7 +116,10 @@ def test_passwords_that_are_no_good_are_refused_with_the_reason(hub: RealHub) ->
     assert "differ" in sign_up(browser, "ana", WORDS, "something else", email=mail).text
     assert "e-mail" in sign_up(browser, "ana").text
     assert sign_up(browser, "ana", email=mail).status_code == 200
-    assert mail in admin_of(hub).get("/hub/authorize").text
+    admin = admin_of(hub)
+    assert mail in admin.get("/hub/authorize").text
+    assert mail in admin.get("/hub/authorize?search=ANA@").text
+    assert "No account matches" in admin.get("/hub/authorize?search=nobody").text
     for _ in range(3):
         browser.sign_in("ana", "wrong")
     assert browser.sign_in("ana", WORDS).status_code == 403

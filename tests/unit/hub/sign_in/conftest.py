@@ -11,9 +11,3 @@ from unit.hub.sign_in.kinds import session
 def database() -> Any:
     """An empty database of JupyterHub, made once; a test that writes cleans up."""
     return session()
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """JupyterHub runs on asyncio."""
-    return "asyncio"

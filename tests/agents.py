@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -151,7 +151,12 @@ class AgentProgram:
 
 @contextmanager
 def agent(
-    folder: Path, hubs: dict[str, FakeHub], *, user: tuple[int, int] | None = None, **settings: object
+    folder: Path,
+    hubs: dict[str, FakeHub],
+    *,
+    user: tuple[int, int] | None = None,
+    command: Sequence[str] = (),
+    **settings: object,
 ) -> Iterator[AgentProgram]:
     """Run an agent for the length of a block and end it; its servers must be stopped by the test."""
     keys = {name: CallerKey.new(f"hub-{name}") for name in hubs} | {"": CallerKey.new("operator")}
@@ -173,7 +178,7 @@ def agent(
     if user is not None:
         os.chown(folder, *user)
     program = AgentProgram(folder, document, keys, user)
-    program.start()
+    program.start(*command)
     try:
         yield program
     finally:

@@ -195,6 +195,8 @@ class Works:
     async def _start(self, record: Record, work: _Work) -> None:
         if record.launcher is not None and record.launcher.url:
             try:
+                # first of all whether it is there: at the address of a server that is gone somebody else may answer
+                await self._look(record.launcher)
                 await self._wait_ready(record.launcher, record, work)
             except _Gone:
                 _log.info("server %s: its start was cut off; it begins again", record.id)

@@ -126,3 +126,17 @@ async def test_a_server_that_ended_while_the_agent_was_away_is_noticed(world: Wo
     async with world.agent() as agent:
         await agent.until(ServerState.STOPPED)
         assert agent.launcher.starts == []
+
+
+async def test_somebody_else_at_a_lost_servers_address_is_not_the_server(world: World) -> None:
+    """After a restart the agent looks whether the server is there before it believes an answer."""
+    world.answering = False
+    world.settings["ceilings"] = {"start_timeout_s": 1e12}
+    async with world.agent() as agent:
+        await agent.put(wanted())
+        await agent.when(lambda server: bool(server.url))
+    world.cluster.clear()
+    world.answering = True
+    async with world.agent() as agent:
+        await agent.until(ServerState.RUNNING)
+        assert agent.launcher.starts == [number()]

@@ -29,6 +29,7 @@ from hubfleet.protocol.messages import Ability
 
 PORT = "8888"
 _LINK_SCOPE = 253
+_LAST_METRIC = 9999
 _CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 """`os.setns` came with Python 3.12."""
@@ -162,6 +163,8 @@ class IsolatedNetwork(Network):
             index = _index(ip, self._host_interface)
         ip.link("set", index=index, state="up")
         ip.addr("replace", index=index, address=str(self._host), prefixlen=32)
+        # what is sent to a server that is gone must not leave the host, where anybody might answer
+        ip.route("replace", dst=str(self._options.addresses), type="unreachable", priority=_LAST_METRIC)
 
     def _attach(self, facts: Mapping[str, str], init: ProcessId) -> None:
         address, name = facts["address"], facts["interface"]
@@ -229,6 +232,11 @@ class IsolatedNetwork(Network):
             index = _index(ip, self._host_interface)
             if index is not None:
                 ip.link("del", index=index)
+            try:
+                ip.route("del", dst=str(self._options.addresses), type="unreachable", priority=_LAST_METRIC)
+            except NetlinkError as error:
+                if error.code not in _GONE:
+                    raise
 
 
 def find_nft() -> str | None:

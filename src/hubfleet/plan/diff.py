@@ -70,7 +70,10 @@ def _compare(
         changes = tuple(_changes(applied.resource.values, resource, origins))
         return Action(do="change", resource=resource, changes=changes, effects=_changed(resource, applied, changes))
     if not applied.healthy:
-        effects = (f"it is started again ({applied.detail})" if applied.detail else "it is started again", SERVERS_STAY)
+        again = (
+            "it is proven again" if "proof" in applied.detail or "proven" in applied.detail else "it is started again"
+        )
+        effects = (f"{again} ({applied.detail})" if applied.detail else again, SERVERS_STAY)
         return Action(do="repair", resource=resource, effects=effects)
     return None
 

@@ -19,8 +19,9 @@ from hubfleet.model.settings.hub import AgentAddress, HubProgram
 from hubfleet.model.settings.routes import Address, Https, Listener, RoutedHub, RoutesSettings
 from hubfleet.plan.actions import Resource, Value
 
-SERVER_NETWORK = IPv4Network("10.213.0.0/16")
 HUB_SECRETS = ("cookie", "crypt", "routes-token", "check-token", "culler-token", "agent-key")
+MADE_FOR = {"shared-password": ("shared-password", "admin-password"), "native": ("admin-password",)}
+"""Passwords that are generated, by kind of sign-in, where the fleet gives none."""
 HUB_WRITES = "hubs/{}"
 
 
@@ -33,6 +34,8 @@ class Machine(StrictModel):
     """Whether the supervisor is root: then programs have users of their own."""
     networks: bool
     """Whether it can give servers networks of their own."""
+    network: IPv4Network
+    """The range for them; the first address is the machine's own."""
     python: str
     """The Python that programs run with."""
     version: str
@@ -73,7 +76,7 @@ def _agent(fleet: Fleet, cluster: Cluster, machine: Machine) -> Resource:
             "sandbox": cluster.sandbox,
             "network": "isolated" if isolated(cluster, machine) else "shared",
             "shared_network_allowed": cluster.network == "shared" or cluster.loopback,
-            "addresses": str(SERVER_NETWORK),
+            "addresses": str(machine.network),
             "uids": (cluster.uid_range[0], cluster.uid_range[-1]),
             "ceilings": _ceilings(cluster),
             "hubs": [_agent_hub(hub, machine, cluster) for hub in hubs],
@@ -116,7 +119,7 @@ def isolated(cluster: Cluster, machine: Machine) -> bool:
 
 
 def _internal(hub: Hub, machine: Machine, cluster: Cluster) -> tuple[str, int]:
-    address = str(SERVER_NETWORK[1]) if isolated(cluster, machine) else "127.0.0.1"
+    address = str(machine.network[1]) if isolated(cluster, machine) else "127.0.0.1"
     return address, machine.ports[f"internal-{hub.name}"]
 
 
@@ -150,7 +153,7 @@ def _front(fleet: Fleet, machine: Machine) -> Iterable[Resource]:
             "state_folder": f"{machine.data}/routes",
             "proxy_folder": f"{machine.data}/proxy",
             "map_path": f"{machine.data}/routes/routes.map",
-            "targets": [str(SERVER_NETWORK), "127.0.0.0/8"] if isolated(cluster, machine) else ["127.0.0.0/8"],
+            "targets": [str(machine.network), "127.0.0.0/8"] if isolated(cluster, machine) else ["127.0.0.0/8"],
         }
     )
     values: dict[str, Value] = {
@@ -244,7 +247,7 @@ def _hub(fleet: Fleet, hub: Hub, machine: Machine) -> Resource:
         }
     )
     given = given_secrets(hub)
-    made = (*HUB_SECRETS, *(("shared-password", "admin-password") if hub.sign_in.kind == "shared-password" else ()))
+    made = (*HUB_SECRETS, *MADE_FOR.get(hub.sign_in.kind, ()))
     return Resource(
         kind="hub",
         name=hub.name,

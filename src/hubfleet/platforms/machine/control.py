@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hubfleet._kit import process
+from hubfleet._kit.logs import redact
 from hubfleet.errors import PlatformError, TemporaryPlatformError
 from hubfleet.model.program import Program
 from hubfleet.platforms.machine.keeper import Status
@@ -100,8 +101,13 @@ class Control:
         detail = f" ({status.detail})" if status and status.detail else ""
         raise PlatformError(
             f"program {name!r} does not come up{detail}",
-            hint=f"read its log: hubfleet logs {name}",
+            hint=f"its last words: {self._last_words(name)} (more: hubfleet logs {name})",
         )
+
+    def _last_words(self, name: str) -> str:
+        log = self.places.logs / f"{name}.log"
+        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+        return redact(lines[-1][:300]) if lines else "none"
 
     def _ask(self, request: dict[str, object]) -> dict[str, Status]:
         try:

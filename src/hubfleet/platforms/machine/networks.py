@@ -1,15 +1,57 @@
-"""Says whether this machine can give servers networks of their own."""
+"""Networks for servers on this machine: whether they can be had, and which addresses they get."""
 
 import shutil
+import zlib
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+
+from hubfleet._kit.files import write_if_changed
+from hubfleet.errors import PlatformError
 
 CAP_NET_ADMIN = 12
 """capabilities(7)."""
+CANDIDATES = tuple(IPv4Network(f"10.{second}.0.0/16") for second in range(129, 254))
+"""Private ranges that other software seldom takes; each fleet on a machine has one of its own."""
 
 
 def possible() -> bool:
     """Say whether we may make network interfaces and have the packet filter's command."""
     return _may_administer() and shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/usr/local/sbin") is not None
+
+
+def network(path: Path, *, start: str) -> IPv4Network:
+    """Return the range for a fleet's servers: the kept one, or one that this machine does not route elsewhere.
+
+    Args:
+        path: where it is kept.
+        start: decides where to begin, so that two fleets seldom try the same one.
+    """
+    try:
+        return IPv4Network(path.read_text().strip())
+    except FileNotFoundError:
+        pass
+    taken = routed(Path("/proc/net/route").read_text())
+    first = zlib.crc32(start.encode()) % len(CANDIDATES)
+    for candidate in (*CANDIDATES[first:], *CANDIDATES[:first]):
+        if not any(candidate.overlaps(other) for other in taken):
+            return candidate
+    raise PlatformError("this machine routes all of 10.129.0.0-10.253.0.0 elsewhere", hint="set `network: shared`")
+
+
+def keep(path: Path, chosen: IPv4Network) -> None:
+    """Write the range down."""
+    write_if_changed(path, f"{chosen}\n")
+
+
+def routed(table: str) -> list[IPv4Network]:
+    """Return the networks of the kernel's routing table (/proc/net/route), without the default route."""
+    found = []
+    for line in table.splitlines()[1:]:
+        fields = line.split()
+        address, mask = (IPv4Address(int.from_bytes(bytes.fromhex(fields[at]), "little")) for at in (1, 7))
+        if int(mask):
+            found.append(IPv4Network(f"{address}/{mask}"))
+    return found
 
 
 def _may_administer() -> bool:

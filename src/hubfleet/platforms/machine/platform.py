@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from hubfleet import __version__
@@ -87,9 +88,11 @@ class MachinePlatform(Platform):
             self._delete(action.resource)
             return
         ports.keep(self.places.data / "ports.json", self._ports())
+        networks.keep(self.places.data / "network", self._network())
         self._make_secrets(action.resource)
-        self._start(action.resource, again=action.do == "repair")
-        self._revisions.add(action.resource)
+        self._start(action.resource)
+        if action.do != "repair":
+            self._revisions.add(action.resource)
 
     def prove(self, hub: Resource) -> None:
         """Run a notebook on a real server of a hub, through the front door."""
@@ -108,7 +111,7 @@ class MachinePlatform(Platform):
 
     def restore(self, revision: Revision) -> None:
         """Bring a resource back to an earlier revision."""
-        self._start(revision.resource, again=False)
+        self._start(revision.resource)
         self._revisions.add(revision.resource, proven=revision.proven)
 
     def capabilities(self, cluster: str) -> Capabilities:
@@ -119,11 +122,10 @@ class MachinePlatform(Platform):
         """
         return asyncio.run(self._capabilities(cluster))
 
-    def _start(self, resource: Resource, *, again: bool) -> None:
+    def _start(self, resource: Resource) -> None:
+        """Start what does not run, restart what changed, leave alone what runs as it should."""
         self.control.ensure()
         for program in resource.programs:
-            if again and program.name in self.control.status():
-                self.control.restart(program.name)
             self.control.put(program)
         for program in resource.programs:
             self.control.wait_healthy(program.name)
@@ -186,11 +188,15 @@ class MachinePlatform(Platform):
             data=str(self.places.data),
             root=os.geteuid() == 0,
             networks=networks.possible(),
+            network=self._network(),
             python=sys.executable,
             version=__version__,
             ports=self._ports(),
             fleet_folder=str(self._folder),
         )
+
+    def _network(self) -> IPv4Network:
+        return networks.network(self.places.data / "network", start=str(self.places.data))
 
     def _ports(self) -> dict[str, int]:
         names = programs.port_names(self._fleet)
@@ -218,11 +224,11 @@ class MachinePlatform(Platform):
 
     def how_to_sign_in(self, hub: Hub) -> Sequence[str]:
         """Return for a person at the terminal how to sign in, generated passwords included."""
-        if hub.sign_in.kind != "shared-password":
+        if hub.sign_in.kind not in programs.MADE_FOR:
             return (f"sign in with {hub.sign_in.kind}",)
-        lines = []
+        lines = ["sign up, and let an admin approve you"] if hub.sign_in.kind == "native" else []
         given = programs.given_secrets(hub)
-        if "shared-password" not in given:
+        if hub.sign_in.kind == "shared-password" and "shared-password" not in given:
             everybody = "any name" if hub.allow.everyone else "your name"
             lines.append(f"sign in with {everybody} and the password {self._shown(hub, 'shared-password')}")
         if hub.admins and "admin-password" not in given:

@@ -1,0 +1,142 @@
+"""Killing each program in turn while servers run and start: nobody notices, nothing is doubled, nothing is left."""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from machines import Machine, machine, up
+from programs import wait_for
+
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("machine")]
+
+CHECK = "/users/hubfleet-check"
+HUB = "sign_in: {with: shared-password}\nallow: {everyone: true}\n"
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Machine]:
+    """One hub, up."""
+    with machine({"hubs/ocean.yaml": HUB}) as made, up(made):
+        yield made
+
+
+@pytest.fixture
+def server(fleet: Machine) -> Iterator[str]:
+    """A server that runs; the path at which it answers."""
+    assert fleet.call("ocean", "POST", f"{CHECK}/server", {}).status in {201, 202}
+    wait_for("the server", lambda: _server(fleet).get("ready"), timeout_s=90, every_s=0.1)
+    yield "/user/hubfleet-check/api"
+    wait_for("the server's end", lambda: _stopped(fleet), timeout_s=60, every_s=0.2)
+
+
+def _server(fleet: Machine) -> dict[str, object]:
+    answer = fleet.call("ocean", "GET", CHECK)
+    assert answer.status == 200, answer.text
+    found = json.loads(answer.text)["servers"].get("")
+    return found or {}
+
+
+def _stopped(fleet: Machine) -> bool:
+    if not _server(fleet):
+        return True
+    fleet.call("ocean", "DELETE", f"{CHECK}/server")
+    return False
+
+
+def servers(fleet: Machine) -> list[int]:
+    """Return the processes that hold this fleet's servers on this machine: one sandbox outside, one inside, each."""
+    label = f"{fleet.name}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            variables = (folder / "environ").read_bytes().split(b"\0")
+            if any(item.startswith(b"HUBFLEET_SERVER=") and label in item for item in variables):
+                found.append(int(folder.name))
+    return sorted(found)
+
+
+@dataclass
+class Asked:
+    """What somebody saw who asked a server again and again."""
+
+    answers: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def asking(fleet: Machine, path: str) -> Iterator[Asked]:
+    """Ask a server again and again through the front door while a block runs."""
+    asked, over = Asked(), threading.Event()
+    host = "hubfleet-check.ocean.localhost"
+
+    def ask_on() -> None:
+        while not over.wait(0.02):
+            try:
+                status = fleet.get(host, path).status
+            except OSError as error:
+                asked.failures.append(repr(error))
+                continue
+            asked.answers += 1
+            if status != 200:
+                asked.failures.append(str(status))
+
+    thread = threading.Thread(target=ask_on)
+    thread.start()
+    try:
+        yield asked
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("program", ["hub-ocean", "agent-here", "routes", "culler-ocean"])
+def test_killing_a_program_fails_no_request_to_a_server(fleet: Machine, server: str, program: str) -> None:
+    """Kill -9 of hub, agent, routes and culler: the server answers each request meanwhile and is the same after."""
+    before = servers(fleet)
+    with asking(fleet, server) as asked:
+        fleet.kill(program)
+        wait_for("requests meanwhile", lambda: asked.answers > 20)
+    assert not asked.failures
+    assert servers(fleet) == before
+    assert _server(fleet).get("ready")
+
+
+def test_killing_the_proxy_costs_only_its_restart(fleet: Machine, server: str) -> None:
+    """After kill -9 of the proxy the same server answers again at the same address."""
+    before = servers(fleet)
+    fleet.kill("proxy")
+    wait_for(
+        "the server again", lambda: fleet.get("hubfleet-check.ocean.localhost", server).status == 200, timeout_s=10
+    )
+    assert servers(fleet) == before
+
+
+def test_killing_the_supervisor_ends_nothing(fleet: Machine, server: str) -> None:
+    """A supervisor killed with -9 leaves all programs running; the next one takes them over."""
+    before, hub = servers(fleet), fleet.pid("hub-ocean")
+    with asking(fleet, server) as asked:
+        os.kill(int((fleet.data / "supervisor.lock").read_text()), signal.SIGKILL)
+        fleet.run("apply", "--yes")
+        wait_for("a healthy hub", lambda: fleet.status()["hub-ocean"]["state"] == "healthy", every_s=0.2)
+    assert not asked.failures
+    assert (servers(fleet), fleet.pid("hub-ocean")) == (before, hub)
+
+
+@pytest.mark.parametrize("program", ["hub-ocean", "agent-here"])
+def test_killing_a_program_while_a_server_starts_gives_one_server(fleet: Machine, program: str) -> None:
+    """Kill -9 in the middle of a start: the server is there afterwards, once, and can be stopped."""
+    before = set(servers(fleet))
+    assert fleet.call("ocean", "POST", f"{CHECK}/server", {}).status in {201, 202}
+    wait_for("a server's process", lambda: set(servers(fleet)) - before, every_s=0.01)
+    fleet.kill(program)
+    wait_for("the server", lambda: _server(fleet).get("ready"), timeout_s=120, every_s=0.2)
+    assert fleet.get("hubfleet-check.ocean.localhost", "/user/hubfleet-check/api").status == 200
+    wait_for("the server's end", lambda: _stopped(fleet), timeout_s=60, every_s=0.2)
+    wait_for("no process of it", lambda: set(servers(fleet)) == before)

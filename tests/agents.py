@@ -120,6 +120,7 @@ class AgentProgram:
             cwd=self.folder,
             output=self.folder / "agent.log",
             user=self.user,
+            umask=0o022 if self.user else 0o077,
         )
         wait_for(self._listens, 30, lambda: self.log)
 

@@ -59,8 +59,8 @@ def _one(action: Action, platform: Platform, journal: Journal, tell: Tell, outco
     tell(action, "begun", "")
     journal.step(action, "begun")
     try:
-        platform.carry_out(action)
-        _prove(action, platform, tell)
+        if platform.carry_out(action):
+            _prove(action, platform, tell)
     except HubfleetError as error:
         outcome.failed[action.resource.id] = error
         journal.step(action, "failed")

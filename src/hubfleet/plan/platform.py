@@ -36,8 +36,8 @@ class Platform(ABC):
         """Return all that shall be, for the fleet that this platform was made with; changes nothing."""
 
     @abstractmethod
-    def carry_out(self, action: Action) -> None:
-        """Do one thing and wait until it has taken effect; silent if that is so already.
+    def carry_out(self, action: Action) -> bool:
+        """Do one thing and wait until it has taken effect; return whether anything had to be done that needs a proof.
 
         Raises:
             PlatformError: it did not take effect; what was before is still recorded as applied.

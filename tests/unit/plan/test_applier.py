@@ -35,7 +35,7 @@ class Desk(Platform):
             applied={name: Applied(resource=item.resource, revision=item.number) for name, item in newest.items()}
         )
 
-    def carry_out(self, action: Action) -> None:
+    def carry_out(self, action: Action) -> bool:
         name = action.resource.id
         self.log.append(f"{action.do} {name}")
         if name in self.broken:
@@ -44,6 +44,7 @@ class Desk(Platform):
             del self.kept[name]
         else:
             self._add(action.resource)
+        return True
 
     def prove(self, hub: Resource) -> None:
         self.log.append(f"prove {hub.id}")
@@ -168,10 +169,10 @@ def test_an_interrupted_apply_is_seen_and_continued(tmp_path: Path) -> None:
     desk = Desk(AGENT, hub("ocean"))
     carry_out = desk.carry_out
 
-    def killed(action: Action) -> None:
+    def killed(action: Action) -> bool:
         if action.resource.kind == "hub":
             raise Killed
-        carry_out(action)
+        return carry_out(action)
 
     desk.carry_out = killed  # type: ignore[method-assign]
     with pytest.raises(Killed):

@@ -5,14 +5,16 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hubfleet._kit import process
 from hubfleet._kit.logs import redact
+from hubfleet._kit.process import ProcessId
 from hubfleet.errors import PlatformError, TemporaryPlatformError
 from hubfleet.model.program import Program
-from hubfleet.platforms.machine.keeper import Status
+from hubfleet.platforms.machine.keeper import Status, recorded
 from hubfleet.platforms.machine.places import Places
 
 START_S = 15.0
@@ -63,6 +65,10 @@ class Control:
             return self._ask({"do": "status"})
         except TemporaryPlatformError:
             return {}
+
+    def processes(self, programs: Sequence[Program]) -> tuple[ProcessId | None, ...]:
+        """Return the processes of programs as written down, supervisor or not; None for what does not run."""
+        return tuple(recorded(self.places.programs / program.name / "process.json") for program in programs)
 
     def put(self, program: Program) -> None:
         """Start a program, or restart or reload it with what changed."""

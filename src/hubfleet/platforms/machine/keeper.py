@@ -66,7 +66,7 @@ class Keeper:
         self._record = launch.folder / "process.json"
         self._stopping = threading.Event()
         self._wake, self._waker = os.pipe()
-        self._process = self._recorded()
+        self._process = recorded(self._record)
         self._state: State = "stopped"
         self._since = datetime.now(UTC)
         self._restarts = 0
@@ -205,10 +205,12 @@ class Keeper:
             self._since = datetime.now(UTC)
         self._state, self._detail = state, detail
 
-    def _recorded(self) -> ProcessId | None:
-        try:
-            row = json.loads(self._record.read_text())
-            found = ProcessId(int(row["pid"]), int(row["start_ticks"]))
-        except (FileNotFoundError, ValueError, KeyError):
-            return None
-        return found if found.alive() else None
+
+def recorded(path: Path) -> ProcessId | None:
+    """Return the process that is written down in a file, if it still runs."""
+    try:
+        row = json.loads(path.read_text())
+        found = ProcessId(int(row["pid"]), int(row["start_ticks"]))
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+    return found if found.alive() else None

@@ -81,18 +81,22 @@ class MachinePlatform(Platform):
             )
         return Observed(applied=applied)
 
-    def carry_out(self, action: Action) -> None:
+    def carry_out(self, action: Action) -> bool:
         """Create, change, repair or delete one resource."""
         self.places.prepare()
         if action.do == "delete":
             self._delete(action.resource)
-            return
+            return False
         ports.keep(self.places.data / "ports.json", self._ports())
         networks.keep(self.places.data / "network", self._network())
         self._make_secrets(action.resource)
+        before = self.control.processes(action.resource.programs)
         self._start(action.resource)
         if action.do != "repair":
             self._revisions.add(action.resource)
+            return True
+        ran_on = None not in before and before == self.control.processes(action.resource.programs)
+        return not (ran_on and self._revisions.of(action.resource.id)[0].proven)
 
     def prove(self, hub: Resource) -> None:
         """Run a notebook on a real server of a hub, through the front door."""

@@ -1,15 +1,16 @@
 """Proves a hub: a real server, asked for through the front door, runs a real notebook.
 
 It never uses a person's sign-in: a service of the hub that reaches only the user `hubfleet-check` gives it a token for
-ten minutes. That people can sign in is proven apart: the login page answers.
+ten minutes. That people can sign in is proven apart: the page is right and, for OAuth, sends browsers where it should.
 """
 
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from hubfleet.errors import HubfleetError, ProofError, RefusedError
+from hubfleet.plan.sign_in_proof import Redirect, SignInProof
 from hubfleet.protocol.front_door import FrontDoor
 
 CHECK_USER = "hubfleet-check"
@@ -28,26 +29,29 @@ NOTEBOOK: tuple[tuple[str, Mapping[str, str]], ...] = (
 """Cells, and how an output of each must begin: arithmetic, and a plot as PNG."""
 
 
-def prove(door: FrontDoor, service_token: str, *, tell: Callable[[str], None] = lambda _text: None) -> None:
+def prove(
+    door: FrontDoor, sign_in: SignInProof, service_token: str, *, tell: Callable[[str], None] = lambda _text: None
+) -> None:
     """Prove one hub.
 
     Args:
         door: the hub's front door.
+        sign_in: what must be seen of its sign-in.
         service_token: token of the hub's service for proofs.
         tell: called with each step.
 
     Raises:
         ProofError: with the step that failed and what was seen.
     """
-    step = ["the login page answers"]
+    step = [""]
 
     def begin(text: str) -> None:
         step[0] = text
         tell(text)
 
     try:
-        begin("the login page answers")
-        _login_page(door)
+        begin("people can sign in")
+        _sign_in(door, sign_in)
         begin("a token for the proof's own user")
         token = _token(door, service_token)
         try:
@@ -64,11 +68,37 @@ def prove(door: FrontDoor, service_token: str, *, tell: Callable[[str], None] = 
         raise ProofError(f"{door.url}: {step[0]}: {error.message}", hint=error.hint) from error
 
 
-def _login_page(door: FrontDoor) -> None:
-    answer = door.get("/hub/login")
-    if answer.status_code not in {200, 302}:
+def _sign_in(door: FrontDoor, wanted: SignInProof) -> None:
+    answer = door.get(wanted.page)
+    if answer.status_code != 200:
         raise ProofError(
-            f"{door.url}: the login page answers {answer.status_code}", hint="hubfleet logs shows what the hub says"
+            f"{door.url}: the sign-in page answers {answer.status_code}", hint="hubfleet logs shows what the hub says"
+        )
+    missing = [text for text in wanted.contains if text not in answer.text]
+    if missing:
+        raise ProofError(f"{door.url}: the sign-in page lacks {', '.join(missing)}")
+    if wanted.redirect is not None:
+        _redirect(door, wanted.redirect)
+
+
+def _redirect(door: FrontDoor, wanted: Redirect) -> None:
+    """Hold the way to an OAuth provider to what the provider has registered; nobody signs in."""
+    answer = door.get(wanted.start)
+    if answer.status_code != 302:
+        raise ProofError(
+            f"{door.url}: the way to the sign-in provider answers {answer.status_code}", hint=answer.text[:300].strip()
+        )
+    target = urlsplit(answer.headers["location"])
+    given = {name: values[0] for name, values in parse_qs(target.query).items()}
+    expected = {name: str(getattr(wanted, name)) for name in ("client_id", "redirect_uri", "code_challenge_method")}
+    wrong = [name for name, value in expected.items() if given.get(name) != value]
+    if wanted.host and target.netloc != wanted.host:
+        raise ProofError(f"{door.url}: signing in leads to {target.netloc!r}, not to {wanted.host!r}")
+    if wrong:
+        name = wrong[0]
+        raise ProofError(
+            f"{door.url}: signing in sends {name} {given.get(name)!r}, not {expected[name]!r}",
+            hint="compare with what the provider has registered for this hub",
         )
 
 

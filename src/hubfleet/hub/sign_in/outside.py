@@ -12,8 +12,8 @@ from tornado.httpclient import HTTPClientError
 from tornado.web import HTTPError
 
 from hubfleet.hub.sign_in.checked import Checked, Model
-from hubfleet.hub.sign_in.proof import CALLBACK
 from hubfleet.model.settings.hub import HubProgram
+from hubfleet.plan.sign_in_proof import CALLBACK
 
 REMEMBERED_S = 24 * 3600.0
 """How long what a provider said last counts, while it cannot be asked."""

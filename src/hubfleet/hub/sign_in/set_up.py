@@ -4,11 +4,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from hubfleet.hub.sign_in.proof import proof
 from hubfleet.hub.sign_in.rights import Rights
 from hubfleet.model.settings.hub import HubProgram
-
-__all__ = ["proof", "set_up"]
 
 REFRESH_S = 300
 """How often rights are asked again where nobody outside has to be asked; JupyterHub's own default."""

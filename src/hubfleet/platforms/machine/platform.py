@@ -14,7 +14,8 @@ from hubfleet.config import secrets as fleet_secrets
 from hubfleet.errors import PlatformError, ProtocolError
 from hubfleet.model.fleet import Fleet
 from hubfleet.model.hub import Hub
-from hubfleet.plan import programs, proof
+from hubfleet.model.settings.hub import HubProgram
+from hubfleet.plan import programs, proof, sign_in_proof
 from hubfleet.plan.actions import Action, Applied, Observed, Resource
 from hubfleet.plan.platform import Platform, Revision
 from hubfleet.platforms.machine import networks, ports, secrets
@@ -103,7 +104,8 @@ class MachinePlatform(Platform):
         token = secrets.read(self.places, f"{hub.name}/check-token")
         host = str(hub.values["host"])
         front = FrontDoor(url=str(hub.values["address"]), host=host, dial=self.front_address())
-        proof.prove(front, token, tell=self.tell)
+        program = HubProgram.model_validate_json(hub.programs[0].files[0].content)
+        proof.prove(front, sign_in_proof.proof(program), token, tell=self.tell)
 
     def revisions(self, resource: str) -> Sequence[Revision]:
         """Return what was applied for a resource, newest first."""

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from hubfleet.hub.roles import CHECK_USER
-from hubfleet.hub.sign_in.proof import proof
+from hubfleet.plan.sign_in_proof import proof
 from integration.hub.sign_in.hubs import ADMIN_PASSWORD, Browser, RealHub
 
 pytestmark = pytest.mark.integration

@@ -9,7 +9,7 @@ import pytest
 
 import programs
 from hubfleet.hub.roles import CHECK_USER
-from hubfleet.hub.sign_in.proof import proof
+from hubfleet.plan.sign_in_proof import proof
 from integration.hub.sign_in import oidc
 from integration.hub.sign_in.hubs import RealHub, at
 from integration.hub.sign_in.oidc import Provider, sign_in

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hubfleet.hub.sign_in.proof import proof
+from hubfleet.plan.sign_in_proof import proof
 from integration.hub.sign_in import fakes
 from integration.hub.sign_in.fakes import FakeProvider
 from integration.hub.sign_in.hubs import Browser, RealHub

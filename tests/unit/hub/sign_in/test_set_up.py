@@ -8,7 +8,7 @@ import pytest
 
 from hubfleet._kit import process
 from hubfleet.hub.sign_in.pages import links
-from hubfleet.hub.sign_in.proof import proof
+from hubfleet.plan.sign_in_proof import proof
 from integration.hub.sign_in.hubs import ADMIN_PASSWORD, PASSWORD, SECRETS
 from unit.hub.sign_in.kinds import KINDS, UNI, configured, program
 
@@ -125,5 +125,5 @@ def test_only_the_kind_in_use_is_imported(kind: str, unwanted: tuple[str, ...]) 
 
 def test_proof_and_links_need_no_jupyterhub() -> None:
     """The command line imports them."""
-    code = "import sys, hubfleet.hub.sign_in.proof, hubfleet.hub.sign_in.pages; sys.exit('jupyterhub' in sys.modules)"
+    code = "import sys, hubfleet.plan.sign_in_proof, hubfleet.hub.sign_in.pages; sys.exit('jupyterhub' in sys.modules)"
     process.run([sys.executable, "-c", code])

@@ -1,5 +1,6 @@
 """Networks for servers on this machine: whether they can be had, and which addresses they get."""
 
+import re
 import shutil
 import zlib
 from ipaddress import IPv4Address, IPv4Network
@@ -30,7 +31,7 @@ def network(path: Path, *, start: str) -> IPv4Network:
         return IPv4Network(path.read_text().strip())
     except FileNotFoundError:
         pass
-    taken = routed(Path("/proc/net/route").read_text())
+    taken = [*routed(Path("/proc/net/route").read_text()), *local(Path("/proc/net/fib_trie").read_text())]
     first = zlib.crc32(start.encode()) % len(CANDIDATES)
     for candidate in (*CANDIDATES[first:], *CANDIDATES[:first]):
         if not any(candidate.overlaps(other) for other in taken):
@@ -52,6 +53,11 @@ def routed(table: str) -> list[IPv4Network]:
         if int(mask):
             found.append(IPv4Network(f"{address}/{mask}"))
     return found
+
+
+def local(trie: str) -> list[IPv4Network]:
+    """Return the machine's own addresses (/proc/net/fib_trie), other fleets' among them."""
+    return [IPv4Network(address) for address in re.findall(r"\|-- (\S+)\n\s+/32 host LOCAL", trie)]
 
 
 def _may_administer() -> bool:

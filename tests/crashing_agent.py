@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from hubfleet.agent import app
+from hubfleet.agent import app, parts
 from hubfleet.agent.launchers.base import LauncherState, LaunchRequest
 from hubfleet.agent.launchers.process import ProcessLauncher
 from hubfleet.model.settings.agent import AgentSettings
@@ -19,7 +19,7 @@ from hubfleet.model.settings.agent import AgentSettings
 def main() -> None:
     step, moment = int(sys.argv[1]), sys.argv[2]
     settings = AgentSettings.model_validate(json.loads(Path(sys.argv[3]).read_text()))
-    launcher = app.make_launcher(settings)
+    launcher = parts.make_launcher(settings)
     assert isinstance(launcher, ProcessLauncher)
     start = launcher.start
 

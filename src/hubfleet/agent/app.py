@@ -2,12 +2,10 @@
 
 import asyncio
 import grp
-import hashlib
 import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -17,30 +15,25 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from hubfleet._kit import aio, plugins
+from hubfleet._kit import aio
 from hubfleet._kit.clock import Clock, SystemClock
 from hubfleet._kit.files import locked
-from hubfleet.agent import readiness
+from hubfleet.agent import parts, readiness
 from hubfleet.agent.api import cluster as cluster_routes
 from hubfleet.agent.api import problems
 from hubfleet.agent.api import servers as server_routes
 from hubfleet.agent.api.guard import Guard, Verify
 from hubfleet.agent.bell import Bell
 from hubfleet.agent.cluster import ClusterFacts
-from hubfleet.agent.environments.realise import PASSED_ON, Builder
-from hubfleet.agent.environments.software import Environments, packaged_base_lock
+from hubfleet.agent.environments.software import Environments
 from hubfleet.agent.homes.usage import HomeUsage
-from hubfleet.agent.launchers import bubblewrap, networking
 from hubfleet.agent.launchers.base import Launcher
-from hubfleet.agent.launchers.cgroup import Cgroups
-from hubfleet.agent.launchers.in_process import InProcessLauncher
-from hubfleet.agent.launchers.process import ProcessLauncher, ProcessOptions
 from hubfleet.agent.places import Places, Software
 from hubfleet.agent.reconcile import EVERY_S, Reconcile
 from hubfleet.agent.servers import Servers
 from hubfleet.agent.store import Store
 from hubfleet.agent.work import Works
-from hubfleet.errors import LaunchError, StateError
+from hubfleet.errors import StateError
 from hubfleet.model.settings.agent import AgentSettings
 from hubfleet.protocol.signing import Caller, Verifier
 
@@ -120,12 +113,12 @@ async def wired(
     await store.open()
     bell = Bell()
     try:
-        environments = await _environments(settings, store)
-        launcher = launcher or make_launcher(settings)
+        environments = await parts.make_environments(settings, store)
+        launcher = launcher or parts.make_launcher(settings)
         abilities = list(await launcher.abilities())
         if software is None:
             # pretended servers need no software
-            software = _NoSoftware() if settings.launcher == "in-process" else environments
+            software = parts.NoSoftware() if settings.launcher == "in-process" else environments
         if software is environments:
             environments.begin_base()
         places = Places(settings, store, software, clock)
@@ -170,11 +163,6 @@ def application(servers: Servers, bell: Bell, facts: ClusterFacts) -> FastAPI:
     return app
 
 
-def label(settings: AgentSettings) -> str:
-    """Return what marks all that this agent makes on the machine; agents with other data have another one."""
-    return f"hubfleet-{hashlib.sha256(os.fsencode(settings.data.resolve())).hexdigest()[:8]}"
-
-
 def prepare_folders(settings: AgentSettings) -> None:
     """Make the data folder, which only the agent may list."""
     try:
@@ -183,60 +171,6 @@ def prepare_folders(settings: AgentSettings) -> None:
             (settings.data / name).mkdir(exist_ok=True, mode=0o711)
     except OSError as error:
         raise StateError(f"the data folder {settings.data} cannot be made: {error.strerror}") from error
-
-
-def make_launcher(settings: AgentSettings) -> Launcher:
-    """Return the launcher that the settings name.
-
-    Raises:
-        LaunchError: it cannot be had here.
-    """
-    if settings.launcher == "in-process":
-        return InProcessLauncher()
-    if settings.launcher != "process":
-        made = plugins.load("hubfleet.launchers", settings.launcher)
-        assert callable(made)
-        launcher = made(settings)
-        assert isinstance(launcher, Launcher)
-        return launcher
-    if settings.sandbox == "none":
-        raise LaunchError(
-            "servers without a sandbox are not supported on this cluster yet", hint="write `sandbox: bubblewrap`"
-        )
-    options = ProcessOptions(
-        label=label(settings),
-        folder=settings.data / "servers",
-        python_prefix=_python_prefix(settings.python),
-        processes=settings.ceilings.processes,
-    )
-    cgroups = Cgroups.detect(options.label)
-    return ProcessLauncher(options, network=networking.choose(settings, options.label), cgroups=cgroups)
-
-
-async def _environments(settings: AgentSettings, store: Store) -> Environments:
-    lock = settings.base_lock.read_text() if settings.base_lock else packaged_base_lock()
-    folder = settings.software_folder
-    uid = None
-    if os.geteuid() == 0:
-        uid = await store.run(lambda tables: tables.uid("", "builder", settings.uids))
-    builder = Builder(
-        folder=folder / "environments",
-        cache=folder / "cache",
-        python=settings.python,
-        variables={name: os.environ[name] for name in PASSED_ON if name in os.environ},
-        uid=uid,
-        bwrap=bubblewrap.find() if settings.sandbox == "bubblewrap" else None,
-        index_url=settings.index_url,
-    )
-    return Environments(builder, base_lock=lock)
-
-
-class _NoSoftware:
-    """For servers that are only pretended."""
-
-    async def prefix(self, environment: str, progress: object) -> Path:
-        """Return any folder."""
-        return Path(sys.prefix)
 
 
 def _verifier(settings: AgentSettings, store: Store, clock: Clock) -> Verify:
@@ -257,10 +191,6 @@ def _verifier(settings: AgentSettings, store: Store, clock: Clock) -> Verify:
         )
 
     return verify
-
-
-def _python_prefix(python: Path) -> Path:
-    return python.resolve().parent.parent
 
 
 def _listen(path: Path, group: str) -> socket.socket:

@@ -17,6 +17,7 @@ from hubfleet.agent.store import Store
 from hubfleet.errors import LaunchError
 from hubfleet.model.settings.agent import AgentSettings
 
+GIB = 1024**3
 Progress = Callable[[str], Awaitable[None]]
 
 
@@ -77,6 +78,21 @@ class Places:
             folders=shared,
             groups=groups,
             hub_url=f"http://{hub.address}:{hub.port}",
+        )
+
+    async def home_notice(self, record: Record) -> tuple[float | None, str]:
+        """Return what a person's home held when it was counted last, and what to tell them if that is too much."""
+        request = record.request
+        rows = await self._store.run(lambda tables: tables.homes(request.hub))
+        used = next((used for _, person, _, used, _ in rows if person == request.person), None)
+        if used is None or request.fresh_home:
+            return None, ""
+        quota, used_gib = request.home_quota_gib, used / GIB
+        if not quota or used_gib <= quota:
+            return used_gib, ""
+        return (
+            used_gib,
+            f"your home holds {used_gib:.1f} GiB, and {quota:g} GiB is its limit: delete what you do not need",
         )
 
     async def release(self, record: Record) -> None:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from hubfleet.agent.launchers.base import Health, Launcher, LauncherState
 from hubfleet.agent.records import Record
+from hubfleet.agent.starting import Change
 from hubfleet.agent.store import Store
-from hubfleet.agent.work import Change, Works
+from hubfleet.agent.work import Works
 from hubfleet.errors import TemporaryLaunchError
 from hubfleet.protocol.messages import ServerState, StopReason
 

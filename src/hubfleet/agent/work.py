@@ -5,17 +5,15 @@ What is wanted and what was reached is in the store, never only here: after a ki
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 from hubfleet._kit.clock import Clock
 from hubfleet.agent import readiness
 from hubfleet.agent.bell import Bell
-from hubfleet.agent.launchers import causes
-from hubfleet.agent.launchers.base import Health, Launcher, LauncherState
+from hubfleet.agent.launchers.base import Launcher, LauncherState
 from hubfleet.agent.places import Places
 from hubfleet.agent.records import Record, without_secrets
+from hubfleet.agent.starting import Change, InterruptedStart, ServerGone, Starter
 from hubfleet.agent.store import Store
 from hubfleet.agent.tables import Tables
 from hubfleet.errors import LaunchError, StateError, TemporaryLaunchError
@@ -24,26 +22,8 @@ from hubfleet.protocol.messages import ServerState, StopReason
 
 _log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-Change = Callable[[Record], Record | None]
-
-LAUNCH_TRIES = 3
-PROBE_EVERY_S = 0.1
-CHECK_EVERY_S = 1.0
 STOP_PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STATE_PAUSE_S = 5.0
-
-
-class _Interrupted(Exception):
-    """The server shall not start any more."""
-
-
-class _Gone(Exception):
-    """The server ended before it answered."""
-
-    def __init__(self, health: Health) -> None:
-        super().__init__(health.message)
-        self.health = health
 
 
 @dataclass
@@ -80,14 +60,14 @@ class Works:
             bell: rung after each change.
             clock: for pauses.
         """
-        self._ceilings = ceilings
         self._store = store
         self._launcher = launcher
         self._places = places
-        self._probe = probe
         self._bell = bell
         self._clock = clock
-        self._slots = asyncio.Semaphore(ceilings.starts)
+        self._starter = Starter(
+            ceilings, launcher=launcher, places=places, probe=probe, change=self.change, clock=clock
+        )
         self._works: dict[str, _Work] = {}
         self.cluster_ok = True
         """Whether the cluster could be asked lately."""
@@ -155,6 +135,7 @@ class Works:
                     work.again = True
                 except Exception:  # noqa: BLE001 - the guard of a background task
                     _log.exception("server %s: a fault of hubfleet's own", server)
+                    await self._clock.sleep(STATE_PAUSE_S)
                     await self._fail(
                         server, "something went wrong inside hubfleet", "quote the server's id when asking"
                     )
@@ -173,121 +154,16 @@ class Works:
             await self._launch(record, work)
 
     async def _launch(self, record: Record, work: _Work) -> None:
-        server = record.id
+        # whatever comes of it, the task looks again at what is wanted; a server that runs is left alone there
+        work.again = True
         try:
-            await _unless(work.interrupted, self._slots.acquire())
-        except _Interrupted:
-            work.again = True
+            await self._starter.start(record, work.interrupted)
+        except InterruptedStart:
             return
-        try:
-            await self._start(record, work)
-        except _Interrupted:
-            work.again = True
-        except _Gone as gone:
-            await self._fail(server, gone.health.message, gone.health.hint, gone.health.reason)
-            work.again = True
+        except ServerGone as gone:
+            await self._fail(record.id, gone.health.message, gone.health.hint, gone.health.reason)
         except LaunchError as error:
-            await self._fail(server, error.message, error.hint)
-            work.again = True
-        finally:
-            self._slots.release()
-
-    async def _start(self, record: Record, work: _Work) -> None:
-        if record.launcher is not None and record.launcher.url:
-            try:
-                # first of all whether it is there: at the address of a server that is gone somebody else may answer
-                await self._look(record.launcher)
-                await self._wait_ready(record.launcher, record, work)
-            except _Gone:
-                _log.info("server %s: its start was cut off; it begins again", record.id)
-            else:
-                return
-        for left in reversed(range(LAUNCH_TRIES)):
-            try:
-                state = await self._try_start(record.id, work)
-                break
-            except TemporaryLaunchError as error:
-                if not left:
-                    raise
-                _log.warning("server %s: %s; tried again", record.id, error)
-                await _unless(work.interrupted, self._clock.sleep(STOP_PAUSES_S[LAUNCH_TRIES - 1 - left]))
-        await self._wait_ready(state, record, work)
-
-    async def _try_start(self, server: str, work: _Work) -> LauncherState:
-        record = await self._progress(server, 0, "preparing software")
-        if record.launcher is not None:
-            await self._launcher.stop(record.launcher, grace_s=0)
-        request = await _unless(work.interrupted, self._places.prepare(record, lambda text: self._say(server, text)))
-        if work.interrupted.is_set():
-            raise _Interrupted
-        state: LauncherState | None = None
-        steps = self._launcher.start(request)
-        try:
-            async for state in steps:
-                await self._reached(server, state)
-                if work.interrupted.is_set():
-                    raise _Interrupted
-        finally:
-            await _close(steps)
-        if state is None or not state.url:
-            raise LaunchError("the launcher started nothing")
-        return state
-
-    async def _say(self, server: str, text: str) -> None:
-        await self._progress(server, 0, text)
-
-    async def _progress(self, server: str, progress: int, text: str) -> Record:
-        def change(record: Record) -> Record | None:
-            if record.desired == "stop":
-                return None
-            now = {"state": ServerState.STARTING, "progress": progress, "message": text, "hint": "", "reason": None}
-            return replace(record, server=record.server.model_copy(update=now))
-
-        record = await self.change(server, change)
-        if record is None or record.desired == "stop":
-            raise _Interrupted
-        return record
-
-    async def _reached(self, server: str, state: LauncherState) -> None:
-        def change(record: Record) -> Record:
-            now = {"progress": state.progress, "message": state.step, "url": state.url}
-            if record.desired == "run":
-                now["state"] = ServerState.STARTING
-            return replace(record, launcher=state, server=record.server.model_copy(update=now))
-
-        await self.change(server, change)
-
-    async def _wait_ready(self, state: LauncherState, record: Record, work: _Work) -> None:
-        path = readiness.path_of(record.request.variables.get("JUPYTERHUB_SERVICE_PREFIX", "/"))
-        end = self._clock.monotonic() + self._ceilings.start_timeout_s
-        look = self._clock.monotonic() + CHECK_EVERY_S
-        while not await self._probe(state.url, path):
-            if work.interrupted.is_set():
-                raise _Interrupted
-            if self._clock.monotonic() >= look:
-                await self._look(state)
-                look = self._clock.monotonic() + CHECK_EVERY_S
-            if self._clock.monotonic() >= end:
-                message, hint = causes.of_log(await self._launcher.logs(state, lines=60))
-                late = f"the server did not answer within {self._ceilings.start_timeout_s:g} s"
-                raise LaunchError(message or late, hint=hint or "start it again; see its log")
-            await self._clock.sleep(PROBE_EVERY_S)
-
-        def running(record: Record) -> Record | None:
-            if record.desired == "stop":
-                return None
-            now = {"state": ServerState.RUNNING, "progress": 100, "message": "", "hint": "", "url": state.url}
-            return replace(record, server=record.server.model_copy(update=now))
-
-        await self.change(record.id, running)
-
-    async def _look(self, state: LauncherState) -> None:
-        try:
-            health = (await self._launcher.check([state])).get(state.server)
-        except TemporaryLaunchError:
-            return
-        if health is not None and health.state == "gone":
-            raise _Gone(health)
+            await self._fail(record.id, error.message, error.hint)
 
     async def _fail(self, server: str, message: str, hint: str, cause: StopReason | None = None) -> None:
         """Wish the end of a server that cannot start; what is left of it is removed before it counts as failed."""
@@ -339,26 +215,3 @@ def _ended(record: Record) -> Record | None:
         request=without_secrets(record.request),
         server=record.server.model_copy(update=now),
     )
-
-
-async def _unless(event: asyncio.Event, work: Awaitable[T]) -> T:
-    """Wait for work, unless an event comes first; the work is cancelled then."""
-    doing = asyncio.ensure_future(work)
-    waiting = asyncio.ensure_future(event.wait())
-    try:
-        await asyncio.wait([doing, waiting], return_when=asyncio.FIRST_COMPLETED)
-        if not doing.done():
-            raise _Interrupted
-        # what is done counts, even if the event came as well: a slot that was got must be given back
-        return doing.result()
-    finally:
-        waiting.cancel()
-        if not doing.done():
-            doing.cancel()
-            await asyncio.gather(doing, return_exceptions=True)
-
-
-async def _close(steps: object) -> None:
-    close = getattr(steps, "aclose", None)
-    if close is not None:
-        await close()

@@ -18,7 +18,7 @@ from agents import (
     wait_for,
 )
 from hubfleet._kit import process
-from hubfleet.agent import app, readiness
+from hubfleet.agent import parts, readiness
 from hubfleet.model.settings.agent import AgentSettings
 from hubfleet.protocol.messages import ServerState, StopReason
 
@@ -34,7 +34,7 @@ ANN = server_id("ocean", "ann")
 
 
 def _mark(program: AgentProgram) -> str:
-    return app.label(AgentSettings.model_validate(program.settings))
+    return parts.label(AgentSettings.model_validate(program.settings))
 
 
 def _left(program: AgentProgram) -> dict[str, object]:

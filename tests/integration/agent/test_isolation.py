@@ -12,7 +12,7 @@ import pytest
 
 from agents import AgentProgram, FakeHub, agent, private_range, reached, server_id, server_request
 from hubfleet._kit import process
-from hubfleet.agent import app
+from hubfleet.agent import parts
 from hubfleet.model.settings.agent import AgentSettings
 from hubfleet.protocol.messages import Server, ServerState, StopReason
 from notebooks import KernelDiedError, execute, start_kernel
@@ -89,7 +89,7 @@ async def pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pair]:
             await clients[hub].stop_server(server_id(hub, person), StopReason.PERSON)
             await reached(clients[hub], server_id(hub, person), ServerState.STOPPED)
             await clients[hub].close()
-    mark = app.label(AgentSettings.model_validate(program.settings)).rpartition("-")[2]
+    mark = parts.label(AgentSettings.model_validate(program.settings)).rpartition("-")[2]
     shown = process.run(["ip", "-br", "link"]).stdout + process.run(["nft", "list", "tables"]).stdout
     assert f"hf{mark[:6]}" not in shown and mark not in shown
     assert mark not in process.run(["find", "/sys/fs/cgroup", "-maxdepth", "2"]).stdout

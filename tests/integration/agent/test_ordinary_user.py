@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents import FakeHub, agent, processes_with, reached, server_id, server_request
-from hubfleet.agent import app
+from hubfleet.agent import parts
 from hubfleet.model.settings.agent import AgentSettings
 from hubfleet.protocol.messages import ServerState, StopReason
 from notebooks import execute, start_kernel
@@ -56,7 +56,7 @@ async def test_a_server_of_an_ordinary_user_runs_in_a_sandbox(folder: Path) -> N
         for person in people:
             await reached(client, server_id("ocean", person), ServerState.STOPPED)
         await client.close()
-        label = app.label(AgentSettings.model_validate(program.settings))
+        label = parts.label(AgentSettings.model_validate(program.settings))
     assert processes_with(f"HUBFLEET_SERVER={label}/") == []
 
 

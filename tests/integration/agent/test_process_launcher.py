@@ -43,7 +43,7 @@ class _OnThisMachine(LauncherContract):
     @pytest.fixture(autouse=True)
     async def _machine(self, tmp_path: Path) -> AsyncIterator[None]:
         self._folder = tmp_path
-        self._label = f"hubfleet-test-{os.getpid():08x}"
+        self._label = f"hubfleet-{os.urandom(4).hex()}"
         self._home = tmp_path / "home"
         self._home.mkdir()
         os.chown(self._home, UID, UID)

@@ -397,3 +397,17 @@ async def test_ended_servers_keep_no_token(world: World) -> None:
     async with world.agent() as agent:
         answer, _ = await agent.agent.servers.put(number(), wanted(), caller="hub-ocean")
         assert answer.api_token.get_secret_value() == ""
+
+
+async def test_a_home_over_its_quota_starts_with_a_notice(world: World) -> None:
+    """A counted quota refuses nobody: the person is told, and how much it is."""
+    async with world.agent() as agent:
+        await agent.put(wanted())
+        await agent.until(ServerState.RUNNING)
+        await agent.stop()
+        await agent.until(ServerState.STOPPED)
+        store = agent.agent.servers._store
+        await store.run(lambda tables: tables.count_home("ocean", "ann", 3 * 1024**3, 1e12))
+        await agent.put(wanted(after_s=60, home_quota_gib=2.0))
+        server = await agent.until(ServerState.RUNNING)
+        assert (server.home_used_gib, "3.0 GiB" in server.message) == (3.0, True)

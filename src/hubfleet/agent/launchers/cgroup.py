@@ -11,11 +11,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hubfleet.errors import LaunchError
+
 _log = logging.getLogger(__name__)
 
 ROOT = Path("/sys/fs/cgroup")
 PERIOD_US = 100_000
 GIB = 1024**3
+_NEEDED = {"memory.limit_in_bytes", "memory.max", "cpu.cfs_quota_us", "cpu.max", "pids.max"}
+"""Limits without which no server starts; the others are as good as the kernel allows."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Cgroups:
             group = folder / server
             group.mkdir(exist_ok=True)
             for name, value in self._values(controller, limits).items():
-                _write(group / name, value)
+                _write(group / name, value, needed=name in _NEEDED)
 
     def join_files(self, server: str) -> list[Path]:
         """Return the files into which a process writes its id to be in the server's group."""
@@ -167,11 +171,13 @@ def _make(folder: Path) -> bool:
     return os.access(folder, os.W_OK)
 
 
-def _write(path: Path, value: str) -> None:
-    # not every kernel has every file (swap accounting may be off): what cannot be set is said once, in the log
+def _write(path: Path, value: str, *, needed: bool = False) -> None:
     try:
         path.write_text(value)
     except OSError as error:
+        if needed:
+            raise LaunchError(f"the limit {path.name} cannot be set to {value}: {error.strerror}") from error
+        # not every kernel has every file: swap accounting may be off
         _log.debug("cannot set %s to %s: %s", path, value, error)
 
 

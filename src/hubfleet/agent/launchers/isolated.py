@@ -5,13 +5,9 @@ all facts in its alias, so that it is found again without any record.
 """
 
 import asyncio
-import ctypes
 import errno
-import os
-import shutil
 import socket
-import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, ip_network
 from pathlib import Path
@@ -20,9 +16,8 @@ from typing import Any
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
-from hubfleet._kit import process
 from hubfleet._kit.process import ProcessId
-from hubfleet.agent.launchers import firewall
+from hubfleet.agent.launchers import firewall, links
 from hubfleet.agent.launchers.networks import Network, host_name_servers
 from hubfleet.errors import LaunchError, TemporaryLaunchError
 from hubfleet.protocol.messages import Ability
@@ -30,9 +25,6 @@ from hubfleet.protocol.messages import Ability
 PORT = "8888"
 _LINK_SCOPE = 253
 _LAST_METRIC = 9999
-_CLONE_NEWNET = 0x40000000
-_LIBC = ctypes.CDLL(None, use_errno=True)
-"""`os.setns` came with Python 3.12."""
 _GONE = {errno.ENODEV, errno.ENOENT, errno.ESRCH}
 
 
@@ -141,26 +133,26 @@ class IsolatedNetwork(Network):
         try:
             with IPRoute() as ip:
                 self._make_host_interface(ip)
-                uplinks = _uplinks(ip) if self._options.outside else []
+                uplinks = links.uplinks(ip) if self._options.outside else []
         except (NetlinkError, OSError) as error:
             raise LaunchError(f"no interface can be made: {error}", hint="run the agent as root") from error
         if self._options.outside:
             # as docker, podman and libvirt do; our rules let nothing else pass through servers' interfaces
             Path("/proc/sys/net/ipv4/ip_forward").write_text("1\n")
-        _nft(firewall.table(self._policy(uplinks), found.values()))
+        links.apply_rules(firewall.table(self._policy(uplinks), found.values()))
 
     def _make_host_interface(self, ip: Any) -> None:
         for entry in ip.get_addr(family=socket.AF_INET):
-            address = IPv4Address(_attribute(entry, "IFA_ADDRESS"))
-            if address in self._options.addresses and _attribute(entry, "IFA_LABEL") != self._host_interface:
+            address = IPv4Address(links.attribute(entry, "IFA_ADDRESS"))
+            if address in self._options.addresses and links.attribute(entry, "IFA_LABEL") != self._host_interface:
                 raise LaunchError(
                     f"the host has the address {address} of servers' own range {self._options.addresses}",
                     hint="choose another range with `addresses`",
                 )
-        index = _index(ip, self._host_interface)
+        index = links.index(ip, self._host_interface)
         if index is None:
-            _add_plain(ip, self._host_interface)
-            index = _index(ip, self._host_interface)
+            links.add_plain(ip, self._host_interface)
+            index = links.index(ip, self._host_interface)
         ip.link("set", index=index, state="up")
         ip.addr("replace", index=index, address=str(self._host), prefixlen=32)
         # what is sent to a server that is gone must not leave the host, where anybody might answer
@@ -169,22 +161,22 @@ class IsolatedNetwork(Network):
     def _attach(self, facts: Mapping[str, str], init: ProcessId) -> None:
         address, name = facts["address"], facts["interface"]
         with IPRoute() as ip:
-            if _index(ip, name) is not None:
-                ip.link("del", index=_index(ip, name))
+            if links.index(ip, name) is not None:
+                ip.link("del", index=links.index(ip, name))
             ip.link("add", ifname=name, kind="veth", peer={"ifname": "eth0", "net_ns_pid": init.pid})
-            index = _index(ip, name)
+            index = links.index(ip, name)
             ip.link("set", index=index, ifalias=self._alias(facts))
             Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1\n")
             ip.link("set", index=index, state="up")
             ip.route("replace", dst=f"{address}/32", oif=index, prefsrc=str(self._host), scope=_LINK_SCOPE)
         # the rules come before the server can send its first packet
-        _nft(firewall.let_in(self._policy(), facts))
-        _inside(init.pid, lambda: self._configure(address))
+        links.apply_rules(firewall.let_in(self._policy(), facts))
+        links.inside(init.pid, lambda: self._configure(address))
 
     def _configure(self, address: str) -> None:
         """Give the server's end its address and its only way out; runs inside."""
         with IPRoute() as inside:
-            index = _index(inside, "eth0")
+            index = links.index(inside, "eth0")
             inside.addr("add", index=index, address=address, prefixlen=32)
             inside.link("set", index=index, state="up")
             inside.link("set", index=1, state="up")
@@ -195,7 +187,7 @@ class IsolatedNetwork(Network):
         found = self._found().get(facts.get("server", ""), {})
         if found.get("interface") == facts["interface"]:
             with IPRoute() as ip:
-                index = _index(ip, facts["interface"])
+                index = links.index(ip, facts["interface"])
                 try:
                     if index is not None:
                         ip.link("del", index=index)
@@ -203,19 +195,19 @@ class IsolatedNetwork(Network):
                     if error.code not in _GONE:
                         raise
         if "hub_address" in facts:
-            _nft(firewall.forget(self._policy(), facts))
+            links.apply_rules(firewall.forget(self._policy(), facts))
 
     def _found(self) -> dict[str, dict[str, str]]:
         result: dict[str, dict[str, str]] = {}
         with IPRoute() as ip:
             for link in ip.get_links():
-                parts = (_attribute(link, "IFLA_IFALIAS") or "").split(" ")
+                parts = (links.attribute(link, "IFLA_IFALIAS") or "").split(" ")
                 if len(parts) == 5 and parts[0] == self._options.label:
                     server, address, hub_address, hub_port = parts[1:]
                     result[server] = {
                         "address": address,
                         "port": PORT,
-                        "interface": str(_attribute(link, "IFLA_IFNAME")),
+                        "interface": str(links.attribute(link, "IFLA_IFNAME")),
                         "hub_address": hub_address,
                         "hub_port": hub_port,
                     }
@@ -227,9 +219,9 @@ class IsolatedNetwork(Network):
         )
 
     def _remove(self) -> None:
-        _nft(firewall.remove(self._policy()))
+        links.apply_rules(firewall.remove(self._policy()))
         with IPRoute() as ip:
-            index = _index(ip, self._host_interface)
+            index = links.index(ip, self._host_interface)
             if index is not None:
                 ip.link("del", index=index)
             try:
@@ -237,73 +229,3 @@ class IsolatedNetwork(Network):
             except NetlinkError as error:
                 if error.code not in _GONE:
                     raise
-
-
-def find_nft() -> str | None:
-    """Return the path of nftables' command, also where PATH lacks the system's own folders."""
-    return shutil.which("nft") or shutil.which("nft", path="/usr/sbin:/sbin")
-
-
-def _nft(text: str) -> None:
-    command = find_nft()
-    if command is None:
-        raise LaunchError("nftables is missing", hint="apt-get install nftables")
-    done = process.run([command, "-f", "-"], stdin=text, check=False)
-    if done.status:
-        raise LaunchError(f"the rules between servers cannot be set: {done.stderr.partition(chr(10))[0]}")
-
-
-def _add_plain(ip: Any, name: str) -> None:
-    """Make an interface that only holds an address; where a kernel has no dummy ones, an empty bridge."""
-    try:
-        ip.link("add", ifname=name, kind="dummy")
-    except NetlinkError as error:
-        if error.code != errno.EOPNOTSUPP:
-            raise
-        ip.link("add", ifname=name, kind="bridge")
-
-
-def _inside(pid: int, work: Callable[[], None]) -> None:
-    """Run work in a process's network namespace, in a thread of its own that ends after it.
-
-    Not pyroute2's NetNS: that forks, and ends its child by SIGTERM, which the child passes on to us through the
-    descriptor by which asyncio hears of signals.
-    """
-    errors: list[BaseException] = []
-
-    def enter() -> None:
-        try:
-            handle = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                if _LIBC.setns(handle, _CLONE_NEWNET):
-                    raise OSError(ctypes.get_errno(), "the server's network namespace cannot be entered")
-            finally:
-                os.close(handle)
-            work()
-        except (OSError, NetlinkError) as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=enter, name="network namespace")
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-
-
-def _uplinks(ip: Any) -> list[str]:
-    """Return the names of the interfaces with a default route."""
-    found = set()
-    for route in ip.get_default_routes(family=socket.AF_INET):
-        index = _attribute(route, "RTA_OIF")
-        if index is not None:
-            found.add(str(_attribute(ip.get_links(index)[0], "IFLA_IFNAME")))
-    return sorted(found)
-
-
-def _index(ip: Any, name: str) -> int | None:
-    found = ip.link_lookup(ifname=name)
-    return int(found[0]) if found else None
-
-
-def _attribute(message: Any, name: str) -> Any:
-    return message.get_attr(name)

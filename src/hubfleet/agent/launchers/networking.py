@@ -2,7 +2,8 @@
 
 import os
 
-from hubfleet.agent.launchers.isolated import IsolatedNetwork, IsolatedOptions, find_nft
+from hubfleet.agent.launchers.isolated import IsolatedNetwork, IsolatedOptions
+from hubfleet.agent.launchers.links import find_nft
 from hubfleet.agent.launchers.networks import Network, SharedNetwork
 from hubfleet.errors import LaunchError
 from hubfleet.model.settings.agent import AgentSettings

@@ -8,22 +8,21 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from hubfleet._kit import process
 from hubfleet._kit.process import ProcessId
-from hubfleet.agent.launchers import bubblewrap, causes, labels, logfile, sandbox, singleuser
-from hubfleet.agent.launchers.base import Health, Launcher, LauncherState, LaunchRequest
-from hubfleet.agent.launchers.cgroup import Cgroups, Limits
+from hubfleet.agent.launchers import bubblewrap, causes, inside, labels, logfile, sandbox
+from hubfleet.agent.launchers.base import HasCapacity, Health, Launcher, LauncherState, LaunchRequest
+from hubfleet.agent.launchers.cgroup import GIB, Cgroups, Limits
 from hubfleet.agent.launchers.networks import Network
-from hubfleet.agent.launchers.sandbox import HOME, SHARED, START_PROGRAM, Bind, Sandbox
+from hubfleet.agent.launchers.sandbox import START_PROGRAM, Sandbox
 from hubfleet.errors import LaunchError, TemporaryLaunchError
-from hubfleet.protocol.messages import Ability, StopReason
+from hubfleet.protocol.messages import Ability, Capacity, StopReason
 
-INSIDE_UID = 1000
-"""The user id inside, where bubblewrap runs as an ordinary user and all people share one outside."""
+_NOBODY = 65534
 
 
 @dataclass(frozen=True)
@@ -38,11 +37,11 @@ class ProcessOptions:
     """Where the Python of the environments is installed, as in `sys.base_prefix`."""
     processes: int = 512
     """Processes and threads per server."""
-    certificates: Mapping[str, str] | None = None
-    """Environment variables that say where certificates and proxies are (SSL_CERT_FILE and the like)."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables for all servers, such as where certificates and proxies are."""
 
 
-class ProcessLauncher(Launcher):
+class ProcessLauncher(Launcher, HasCapacity):
     """Starts servers as sandboxed processes on the agent's own machine."""
 
     name = "process"
@@ -81,7 +80,7 @@ class ProcessLauncher(Launcher):
             await self._network.attach(facts, held.init)
             url = self._network.url(facts)
             yield LauncherState(server, "connecting the network", 50, facts, url)
-            held.go(self._instructions(request, facts))
+            held.go(inside.instructions(request, facts, self._setting()))
             yield LauncherState(server, "starting the server", 60, facts, url)
         finally:
             held.let_go()
@@ -99,7 +98,8 @@ class ProcessLauncher(Launcher):
         await asyncio.to_thread(self._end, init, ours.monitor or _process(state.facts, "monitor"), grace_s)
         child = self._children.get(server)
         if child is not None:
-            await asyncio.to_thread(child.wait, 10)
+            if child.poll() is None:
+                raise TemporaryLaunchError("the server's sandbox does not end")
             self._children.pop(server, None)
         if not await asyncio.to_thread(self._cgroups.remove, server):
             raise TemporaryLaunchError("some processes of the server do not end")
@@ -142,6 +142,9 @@ class ProcessLauncher(Launcher):
             ),
             await self._network.ability(),
             *(self._limit_ability(name, controller) for name, controller in limits.items()),
+            Ability(
+                name="home-quota", state="partly", detail="homes are counted about once an hour, and people are told"
+            ),
         ]
 
     async def close(self) -> None:
@@ -149,6 +152,11 @@ class ProcessLauncher(Launcher):
         if not self._planned and not await asyncio.to_thread(self._cgroups.servers):
             await self._network.remove()
             await asyncio.to_thread(self._cgroups.close)
+
+    async def capacity(self) -> Capacity:
+        """Return the machine's cores and memory."""
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
+        return Capacity(cpu=len(os.sched_getaffinity(0)), memory_gib=round(memory, 2))
 
     def remember(self, states: Sequence[LauncherState]) -> None:
         """Keep the addresses of servers that run since before the agent's start from being given again."""
@@ -166,8 +174,9 @@ class ProcessLauncher(Launcher):
         folder = self._options.folder / "trial"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         binds, links = sandbox.system()
-        box = Sandbox(self._inside_uid(65534), self._as_root, binds, unshare_network=self._network.unshare)
-        box = _in_folder(box, "/")
+        uid = _NOBODY if self._as_root else inside.UID
+        root = PurePosixPath("/")
+        box = Sandbox(uid, self._as_root, binds, unshare_network=self._network.unshare, directory=root)
         (folder / "log").unlink(missing_ok=True)
         try:
             held = await bubblewrap.hold(
@@ -203,7 +212,7 @@ class ProcessLauncher(Launcher):
         binds, links = sandbox.system()
         folder = self._folder(request.server)
         held = await bubblewrap.hold(
-            self._sandbox(request, binds),
+            inside.box(request, binds, self._setting()),
             [str(request.prefix / "bin" / "python"), "-I", str(START_PROGRAM), "{pipe}"],
             label=f"{self._options.label}/{request.server}",
             output=folder / "log",
@@ -214,63 +223,15 @@ class ProcessLauncher(Launcher):
         self._children[request.server] = held.child
         return held
 
-    def _sandbox(self, request: LaunchRequest, system: Sequence[Bind]) -> Sandbox:
-        uid = self._inside_uid(request.uid)
-        writable = {folder.name for folder in request.request.shared_folders if folder.writable}
-        binds = [*system, Bind(request.prefix, PurePosixPath(request.prefix)), Bind(request.home, HOME, writable=True)]
-        if not self._options.python_prefix.is_relative_to("/usr"):
-            binds.append(Bind(self._options.python_prefix, PurePosixPath(self._options.python_prefix)))
-        binds += [Bind(path, SHARED / name, writable=name in writable) for name, path in request.folders.items()]
-        texts = sandbox.accounts(uid, {gid: name for name, gid in request.groups.items()} if self._as_root else {})
-        texts["/etc/resolv.conf"] = "".join(f"nameserver {server}\n" for server in self._network.name_servers())
-        texts[str(START_PROGRAM)] = Path(singleuser.__file__).read_text()
-        return Sandbox(
-            uid,
-            self._as_root,
-            binds,
-            texts,
-            unshare_network=self._network.unshare,
-            groups=sorted(request.groups.values()) if self._as_root else (),
+    def _setting(self) -> inside.Setting:
+        return inside.Setting(
+            as_root=self._as_root,
+            python_prefix=self._options.python_prefix,
+            own_network=self._network.unshare,
+            name_servers=tuple(self._network.name_servers()),
+            hub_address=self._network.hub_address,
+            variables=self._options.variables,
         )
-
-    def _inside_uid(self, uid: int) -> int:
-        return uid if self._as_root else INSIDE_UID
-
-    def _instructions(self, request: LaunchRequest, facts: Mapping[str, str]) -> dict[str, object]:
-        return {
-            "home": str(HOME),
-            "shared": str(SHARED) if request.folders else "",
-            "prefix": str(request.prefix),
-            # what is made in a shared folder is for its group
-            "umask": 0o007 if request.folders else 0o027,
-            "environment": {**(self._options.certificates or {}), **self._environment(request, facts)},
-            "command": [str(request.prefix / "bin" / "python"), "-m", "jupyterhub.singleuser"],
-        }
-
-    def _environment(self, request: LaunchRequest, facts: Mapping[str, str]) -> dict[str, str]:
-        wanted, secrets = request.request, request.request.secrets
-        result = {
-            "PATH": f"{request.prefix}/bin:/usr/local/bin:/usr/bin:/bin",
-            "LANG": "C.UTF-8",
-            "SHELL": "/bin/bash",
-            **wanted.variables,
-            **{name: value.get_secret_value() for name, value in secrets.variables.items()},
-            "HOME": str(HOME),
-            "USER": "jovyan",
-            "JUPYTERHUB_API_TOKEN": secrets.api_token.get_secret_value(),
-            "JPY_API_TOKEN": secrets.api_token.get_secret_value(),
-        }
-        hub = urlsplit(request.hub_url)
-        own = self._network.hub_address(hub.hostname or "", hub.port or 80)
-        for name in ("JUPYTERHUB_API_URL", "JUPYTERHUB_ACTIVITY_URL"):
-            path = urlsplit(result.get(name, "")).path
-            if path:
-                result[name] = urlunsplit((hub.scheme or "http", own, path, "", ""))
-        prefix = result.get("JUPYTERHUB_SERVICE_PREFIX", "/")
-        result["JUPYTERHUB_SERVICE_URL"] = f"http://{facts['address']}:{facts['port']}{prefix}"
-        landing = wanted.default_url or result.get("JUPYTERHUB_DEFAULT_URL", "")
-        result["JUPYTERHUB_DEFAULT_URL"] = landing or ("/tree" if wanted.app == "notebook" else "/lab")
-        return result
 
     def _health(self, state: LauncherState) -> Health:
         server, memory = state.server, ""
@@ -310,10 +271,6 @@ class ProcessLauncher(Launcher):
 def boot_id() -> str:
     """Return what changes with each start of the machine, since start times of processes count from there."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
-def _in_folder(box: Sandbox, folder: str) -> Sandbox:
-    return replace(box, directory=PurePosixPath(folder))
 
 
 def _name(role: str, named: ProcessId | None) -> dict[str, str]:

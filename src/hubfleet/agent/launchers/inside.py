@@ -1,0 +1,97 @@
+"""What one server sees and is told inside its sandbox, from its request; reads nothing but the start program."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit, urlunsplit
+
+from hubfleet.agent.launchers import sandbox, singleuser
+from hubfleet.agent.launchers.base import LaunchRequest
+from hubfleet.agent.launchers.sandbox import HOME, SHARED, START_PROGRAM, Bind, Sandbox
+
+UID = 1000
+"""The user id inside, where bubblewrap runs as an ordinary user and all people share one outside."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is the same for all servers of an agent."""
+
+    as_root: bool
+    """Whether people have user ids of their own."""
+    python_prefix: Path
+    """Where the Python of the environments is installed."""
+    own_network: bool
+    name_servers: Sequence[str]
+    hub_address: Callable[[str, int], str]
+    """Turns address and port of the hub's listener into host:port as a server reaches it."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """The machine's own environment variables for all servers (certificates, proxies)."""
+
+
+def box(request: LaunchRequest, system: Sequence[Bind], setting: Setting) -> Sandbox:
+    """Return what a server sees."""
+    uid = request.uid if setting.as_root else UID
+    writable = {folder.name for folder in request.request.shared_folders if folder.writable}
+    binds = [*system, Bind(request.prefix, PurePosixPath(request.prefix)), Bind(request.home, HOME, writable=True)]
+    if not setting.python_prefix.is_relative_to("/usr"):
+        binds.append(Bind(setting.python_prefix, PurePosixPath(setting.python_prefix)))
+    binds += [Bind(path, SHARED / name, writable=name in writable) for name, path in request.folders.items()]
+    texts = sandbox.accounts(uid, {gid: name for name, gid in request.groups.items()} if setting.as_root else {})
+    texts["/etc/resolv.conf"] = "".join(f"nameserver {server}\n" for server in setting.name_servers)
+    texts[str(START_PROGRAM)] = Path(singleuser.__file__).read_text()
+    return Sandbox(
+        uid,
+        setting.as_root,
+        binds,
+        texts,
+        unshare_network=setting.own_network,
+        groups=sorted(request.groups.values()) if setting.as_root else (),
+    )
+
+
+def instructions(request: LaunchRequest, facts: Mapping[str, str], setting: Setting) -> dict[str, object]:
+    """Return what the start program is told.
+
+    Args:
+        request: what is wanted.
+        facts: with `address` and `port`, where the server shall listen.
+        setting: what is the same for all.
+    """
+    return {
+        "home": str(HOME),
+        "shared": str(SHARED) if request.folders else "",
+        "prefix": str(request.prefix),
+        # what is made in a shared folder is for its group
+        "umask": 0o007 if request.folders else 0o027,
+        "environment": {**setting.variables, **environment(request, facts, setting)},
+        "command": [str(request.prefix / "bin" / "python"), "-m", "jupyterhub.singleuser"],
+    }
+
+
+def environment(request: LaunchRequest, facts: Mapping[str, str], setting: Setting) -> dict[str, str]:
+    """Return a server's environment variables: the hub's, with the addresses that hold on this cluster."""
+    wanted, secrets = request.request, request.request.secrets
+    token = secrets.api_token.get_secret_value()
+    result = {
+        "PATH": f"{request.prefix}/bin:/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "SHELL": "/bin/bash",
+        **wanted.variables,
+        **{name: value.get_secret_value() for name, value in secrets.variables.items()},
+        "HOME": str(HOME),
+        "USER": "jovyan",
+        "JUPYTERHUB_API_TOKEN": token,
+        "JPY_API_TOKEN": token,
+    }
+    hub = urlsplit(request.hub_url)
+    own = setting.hub_address(hub.hostname or "", hub.port or 80)
+    for name in ("JUPYTERHUB_API_URL", "JUPYTERHUB_ACTIVITY_URL"):
+        path = urlsplit(result.get(name, "")).path
+        if path:
+            result[name] = urlunsplit((hub.scheme or "http", own, path, "", ""))
+    prefix = result.get("JUPYTERHUB_SERVICE_PREFIX", "/")
+    result["JUPYTERHUB_SERVICE_URL"] = f"http://{facts['address']}:{facts['port']}{prefix}"
+    landing = wanted.default_url or result.get("JUPYTERHUB_DEFAULT_URL", "")
+    result["JUPYTERHUB_DEFAULT_URL"] = landing or ("/tree" if wanted.app == "notebook" else "/lab")
+    return result

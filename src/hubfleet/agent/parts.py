@@ -1,0 +1,95 @@
+"""The parts of an agent that its settings choose: launcher, environments, and the label of all that it makes."""
+
+import hashlib
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from hubfleet._kit import plugins
+from hubfleet.agent.environments.realise import PASSED_ON, Builder
+from hubfleet.agent.environments.software import Environments, packaged_base_lock
+from hubfleet.agent.launchers import bubblewrap, networking
+from hubfleet.agent.launchers.base import Launcher
+from hubfleet.agent.launchers.cgroup import Cgroups
+from hubfleet.agent.launchers.in_process import InProcessLauncher
+from hubfleet.agent.launchers.process import ProcessLauncher, ProcessOptions
+from hubfleet.agent.store import Store
+from hubfleet.errors import LaunchError
+from hubfleet.model.settings.agent import AgentSettings
+
+
+def label(settings: AgentSettings) -> str:
+    """Return what marks all that this agent makes on the machine; agents with other data have another one."""
+    return f"hubfleet-{hashlib.sha256(os.fsencode(settings.data.resolve())).hexdigest()[:8]}"
+
+
+def make_launcher(settings: AgentSettings) -> Launcher:
+    """Return the launcher that the settings name.
+
+    Raises:
+        LaunchError: it cannot be had here.
+    """
+    if settings.launcher == "in-process":
+        return InProcessLauncher()
+    if settings.launcher != "process":
+        made = plugins.load("hubfleet.launchers", settings.launcher)
+        assert callable(made)
+        launcher = made(settings)
+        assert isinstance(launcher, Launcher)
+        return launcher
+    if settings.sandbox == "none":
+        raise LaunchError(
+            "servers without a sandbox are not supported on this cluster yet", hint="write `sandbox: bubblewrap`"
+        )
+    options = ProcessOptions(
+        label=label(settings),
+        folder=settings.data / "servers",
+        python_prefix=_python_prefix(settings.python),
+        processes=settings.ceilings.processes,
+        variables=_for_servers(os.environ),
+    )
+    cgroups = Cgroups.detect(options.label)
+    return ProcessLauncher(options, network=networking.choose(settings, options.label), cgroups=cgroups)
+
+
+async def make_environments(settings: AgentSettings, store: Store) -> Environments:
+    """Return what makes environments here."""
+    lock = settings.base_lock.read_text() if settings.base_lock else packaged_base_lock()
+    folder = settings.software_folder
+    uid = None
+    if os.geteuid() == 0:
+        uid = await store.run(lambda tables: tables.uid("", "builder", settings.uids))
+    builder = Builder(
+        folder=folder / "environments",
+        cache=folder / "cache",
+        python=settings.python,
+        variables={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        uid=uid,
+        bwrap=bubblewrap.find() if settings.sandbox == "bubblewrap" else None,
+        index_url=settings.index_url,
+    )
+    return Environments(builder, base_lock=lock)
+
+
+class NoSoftware:
+    """For servers that are only pretended."""
+
+    async def prefix(self, environment: str, progress: object) -> Path:
+        """Return any folder."""
+        return Path(sys.prefix)
+
+
+def _for_servers(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the agent's variables that servers need too: proxies, and certificates where servers see them."""
+    proxies = {name: environment[name] for name in PASSED_ON if name.lower().endswith("_proxy") and name in environment}
+    certificates = {
+        name: environment[name]
+        for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
+        if environment.get(name, "").startswith(("/etc/ssl/certs", "/usr/"))
+    }
+    return proxies | certificates
+
+
+def _python_prefix(python: Path) -> Path:
+    return python.resolve().parent.parent

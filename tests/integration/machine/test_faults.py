@@ -5,12 +5,14 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
+from hubfleet.agent.launchers import labels
+from hubfleet.agent.parts import label
+from hubfleet.model.settings.agent import AgentSettings
 from machines import Machine, machine, up
 from programs import wait_for
 
@@ -32,6 +34,7 @@ def server(fleet: Machine) -> Iterator[str]:
     """A server that runs; the path at which it answers."""
     assert fleet.call("ocean", "POST", f"{CHECK}/server", {}).status in {201, 202}
     wait_for("the server", lambda: _server(fleet).get("ready"), timeout_s=90, every_s=0.1)
+    assert len(servers(fleet)) == 1
     yield "/user/hubfleet-check/api"
     wait_for("the server's end", lambda: _stopped(fleet), timeout_s=60, every_s=0.2)
 
@@ -51,15 +54,10 @@ def _stopped(fleet: Machine) -> bool:
 
 
 def servers(fleet: Machine) -> list[int]:
-    """Return the processes that hold this fleet's servers on this machine: one sandbox outside, one inside, each."""
-    label = f"{fleet.name}".encode()
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            variables = (folder / "environ").read_bytes().split(b"\0")
-            if any(item.startswith(b"HUBFLEET_SERVER=") and label in item for item in variables):
-                found.append(int(folder.name))
-    return sorted(found)
+    """Return the processes that hold this fleet's servers on this machine, the first inside each sandbox."""
+    settings = AgentSettings.model_validate_json((fleet.data / "programs/agent-here/settings.json").read_text())
+    found = labels.scan(label(settings)).values()
+    return sorted(item.init.pid for item in found if item.init)
 
 
 @dataclass

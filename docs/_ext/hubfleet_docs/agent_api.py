@@ -15,8 +15,8 @@ from hubfleet_docs.models import cleaned, fallback
 _INTRO = """# API of the agent
 
 Hubs and operators tell a cluster's agent what to do by HTTP with JSON, on one machine over a unix socket. Each request
-but `GET /v1/healthz` is signed: how is told in [](../../explanation/security.md). A refusal is `problem+json` (RFC 9457)
-with `detail` and `hint`. The same description as OpenAPI: `GET /v1/openapi.json`.
+but `GET /v1/healthz` is signed: how is told in [](../../explanation/security.md). A refusal is `problem+json` (RFC
+9457) with `detail` and `hint`. The same description as OpenAPI: `GET /v1/openapi.json`.
 """
 
 

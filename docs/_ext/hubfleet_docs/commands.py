@@ -34,7 +34,8 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 def options(command: Any) -> set[str]:
     """Return the names of all options of a command, `--help` among them."""
-    return {name for item in command.params for name in item.opts} | {"--help", "-h"}
+    found = {name for item in command.params if item.param_type_name == "option" for name in item.opts}
+    return found | {"--help", "-h"}
 
 
 def _usage(path: str, command: Any) -> str:

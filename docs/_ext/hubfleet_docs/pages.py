@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from hubfleet_docs import agent_api, commands, errors, keys, presets, settings, support
+from hubfleet_docs import agent_api, commands, dependencies, errors, keys, presets, settings, support
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "fleet": keys.fleet,
@@ -14,4 +14,5 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "agent-api": agent_api.page,
     "program-settings": settings.page,
     "not-supported": support.page,
+    "dependencies": dependencies.page,
 }

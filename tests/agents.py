@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import sys
 import threading
@@ -17,6 +18,9 @@ from pathlib import Path
 
 from hubfleet._kit import process
 from hubfleet._kit.process import ProcessId
+from hubfleet.agent import parts
+from hubfleet.agent.launchers.cgroup import Cgroups
+from hubfleet.model.settings.agent import AgentSettings
 from hubfleet.protocol.client import AgentClient
 from hubfleet.protocol.messages import Server, ServerRequest, ServerResources, ServerSecrets, ServerState
 from hubfleet.protocol.signing import CallerKey
@@ -183,7 +187,26 @@ def agent(
     try:
         yield program
     finally:
-        program.end()
+        try:
+            program.end()
+        finally:
+            _wipe(program)
+
+
+def _wipe(program: AgentProgram) -> None:
+    """End what a failed test left; nothing where the test stopped its servers."""
+    settings = AgentSettings.model_validate(program.settings)
+    label = parts.label(settings)
+    left = processes_with(f"HUBFLEET_SERVER={label}/")
+    for named in left:
+        process.send(named, signal.SIGKILL)
+    if left and os.geteuid() == 0:
+        groups = Cgroups.detect(label)
+        for server in groups.servers():
+            groups.remove(server)
+        groups.close()
+        wanted = [sys.executable, "-m", "hubfleet.agent.network", "remove", str(program.folder / "settings.json")]
+        process.run(wanted, check=False)
 
 
 def server_request(hub: str, person: str, *, name: str = "", memory_gib: float = 1.0, **more: object) -> ServerRequest:

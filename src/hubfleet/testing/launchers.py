@@ -108,6 +108,8 @@ class FakeLauncher(Launcher):
         """Make a launcher over a cluster, a new one or what an earlier launcher left."""
         self.cluster: dict[str, LauncherState] = {} if cluster is None else cluster
         self.healths: dict[str, Health] = {}
+        self.unmentioned: set[str] = set()
+        """Servers of which `check` says nothing."""
         self.before_step: Callable[[str, int], None] = lambda server, step: None
         """Called before each step; may raise."""
         self.on_stop: Callable[[str], None] = lambda server: None
@@ -134,7 +136,8 @@ class FakeLauncher(Launcher):
         """Say what the test set, or whether the server is there."""
         self.on_check()
         there = {True: Health("running"), False: Health("gone")}
-        return {state.server: self.healths.get(state.server, there[state.server in self.cluster]) for state in states}
+        asked = [state.server for state in states if state.server not in self.unmentioned]
+        return {server: self.healths.get(server, there[server in self.cluster]) for server in asked}
 
     async def stop(self, state: LauncherState, *, grace_s: float = 10.0) -> None:
         """Remove the server."""

@@ -227,11 +227,14 @@ async def test_a_cluster_that_answers_nothing_useful_changes_nothing(world: Worl
                 raise TemporaryLaunchError("away")
 
         agent.launcher.on_check = check
-        agent.launcher.healths[number()] = Health("unknown")
+        if answer == "missing":
+            agent.launcher.unmentioned.add(number())
+        agent.launcher.healths[number()] = Health("unknown", notice="not to be believed")
         with anyio.fail_after(5):
             while len(asked) < 5:
                 await anyio.sleep(0.001)
-        assert (await agent.server()).state is ServerState.RUNNING
+        server = await agent.server()
+        assert (server.state, server.message) == (ServerState.RUNNING, "")
         if answer == "error":
             assert not (await agent.agent.servers.list(hub="ocean")).cluster_ok
 

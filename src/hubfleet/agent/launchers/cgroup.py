@@ -54,7 +54,7 @@ class Cgroups:
         """Make a server's group and set its limits; what is there already is set again."""
         for controller, folder in self.folders.items():
             group = folder / server
-            group.mkdir(exist_ok=True)
+            group.mkdir(parents=True, exist_ok=True)
             for name, value in self._values(controller, limits).items():
                 _write(group / name, value, needed=name in _NEEDED)
 

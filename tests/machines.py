@@ -43,7 +43,8 @@ class Machine:
 
     def write(self, files: Mapping[str, str]) -> None:
         """Write files of the fleet."""
-        fleets.write(self.folder, files)
+        for name, text in files.items():
+            (self.folder / name).write_text(text)
 
     def status(self) -> dict[str, dict[str, object]]:
         """Return what runs, by program."""

@@ -49,9 +49,9 @@ def configure(c: Any, settings: str) -> None:
         roles.add_service(
             c, {"name": "idle-culler", "api_token": secret("culler-token"), "display": False}, CULLER_SCOPES
         )
-        for name, traits in program.hub.jupyterhub.items():
-            c[name].update(traits)
-    if program.hub.python_file:
+    for name, traits in program.hub.jupyterhub.items():
+        c[name].update(traits)
+    if program.python_file:
         _run_python_file(c, program.python_file)
 
 

@@ -1,0 +1,63 @@
+"""The spawn page offers what policy allows, remembers, and asks for no more than what was posted."""
+
+from pathlib import Path
+
+from fleets import loaded
+from hubfleet.hub import spawn_page
+from hubfleet.model.hub import Hub
+from hubfleet.policy.choices import Person
+
+PROFILES = """
+sign_in: {with: shared-password}
+allow: {groups: [staff, guests]}
+groups: {staff: [ana], guests: [sam]}
+profiles:
+  small: {options: {size: {title: Memory, choices: {two: {memory_gib: 2}, four: {memory_gib: 4}}}}}
+  large: {title: "Large <b>", groups: [staff], memory_gib: 8}
+"""
+ANA = Person("ana", frozenset({"staff"}))
+SAM = Person("sam", frozenset({"guests"}))
+
+
+def hub(folder: Path) -> Hub:
+    return loaded(folder, hub=PROFILES).fleet.hubs["sea"]
+
+
+def test_what_a_person_may_not_choose_is_no_choice_but_is_said(tmp_path: Path) -> None:
+    """The reason stands on the page, the field does not."""
+    page = spawn_page.render(hub(tmp_path), SAM, {})
+    assert 'value="large"' not in page
+    assert "only for the group staff" in page
+
+
+def test_names_are_shown_inert(tmp_path: Path) -> None:
+    """HTML in a title stays text."""
+    page = spawn_page.render(hub(tmp_path), ANA, {})
+    assert "<b>" not in page
+    assert "Large &lt;b&gt;" in page
+
+
+def test_the_last_choice_is_selected(tmp_path: Path) -> None:
+    """What was asked for last time is checked and selected."""
+    page = spawn_page.render(hub(tmp_path), ANA, {"profile": "small", "options": {"size": "four"}})
+    assert 'value="four" selected' in page
+    assert 'value="small" required checked' in page
+
+
+def test_a_choice_that_is_no_longer_offered_is_passed_over(tmp_path: Path) -> None:
+    """Who left the group gets the default selected."""
+    page = spawn_page.render(hub(tmp_path), SAM, {"profile": "large"})
+    assert 'value="small" required checked' in page
+
+
+def test_a_posted_form_becomes_what_policy_checks(tmp_path: Path) -> None:
+    """Answers of the chosen profile count, those of others do not."""
+    form = {"profile": ["small"], "option-small-size": ["four"], "option-large-size": ["x"], "uid": ["0"]}
+    assert spawn_page.parse(hub(tmp_path), ANA, form) == {"profile": "small", "options": {"size": "four"}}
+
+
+def test_a_link_prefills_with_and_without_jupyterhubs_prefix() -> None:
+    """Both spellings mean the same."""
+    wanted = {"profile": "large", "options": {"size": "four"}}
+    assert spawn_page.from_link({"profile": ["large"], "size": ["four"]}) == wanted
+    assert spawn_page.from_link({"opt-profile": ["large"], "opt-size": ["four"]}) == wanted

@@ -11,6 +11,8 @@ FOLDER = "reference/generated"
 def setup(app: Any) -> dict[str, Any]:
     """Write the pages when the builder is ready; Sphinx calls this."""
     app.connect("builder-inited", lambda app: write(Path(app.srcdir) / FOLDER))
+    # all pages are read at each build: else a warning is given once only, and sidebars grow old
+    app.connect("env-get-outdated", lambda app, env, added, changed, removed: set(env.found_docs))
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 

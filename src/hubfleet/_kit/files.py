@@ -10,12 +10,14 @@ from pathlib import Path
 from hubfleet.errors import StateError
 
 
-def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
+def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644, group: int | None = None) -> None:
     """Replace a file by new content so that a crash leaves the old or the new one, and the new one lasts."""
     raw = content.encode() if isinstance(content, str) else content
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
+            if group is not None:
+                os.fchown(file.fileno(), -1, group)
             os.fchmod(file.fileno(), mode)
             file.write(raw)
             file.flush()

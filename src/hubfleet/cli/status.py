@@ -1,5 +1,7 @@
 """`hubfleet status`: one table of what runs, and what this machine can and cannot do for people."""
 
+from datetime import UTC, datetime, timedelta
+
 import typer
 
 from hubfleet.cli import console
@@ -7,10 +9,14 @@ from hubfleet.cli.fleet import FleetOption, JsonOption, folder, load_fleet
 from hubfleet.cli.machine import DataOption, machine_of
 from hubfleet.config.load import Loaded
 from hubfleet.errors import ProtocolError, SecretError
+from hubfleet.model.settings.acme import CertificateState
 from hubfleet.platforms.machine.platform import MachinePlatform
 from hubfleet.protocol.messages import Capabilities
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+SOON = timedelta(days=14)
+"""A given certificate that expires within this is said to."""
 
 
 @app.command()
@@ -21,10 +27,12 @@ def status(fleet: FleetOption = None, data: DataOption = None, json: JsonOption 
     hubs = [_hub(name, machine, loaded) for name in loaded.fleet.hubs]
     programs = machine.control.status()
     able = {cluster: found for cluster in loaded.fleet.clusters if (found := _ask(machine, cluster))}
+    certificates = [_certificate(state) for state in machine.certificates.states()]
     if json:
         console.as_json(
             {
                 "hubs": hubs,
+                "certificates": certificates,
                 "programs": [vars(item) for item in programs.values()],
                 "clusters": {name: found.model_dump(mode="json") for name, found in able.items()},
             }
@@ -36,6 +44,9 @@ def status(fleet: FleetOption = None, data: DataOption = None, json: JsonOption 
         (item.name, item.state, str(item.restarts), item.detail or f"since {item.since}") for item in programs.values()
     ]
     console.table(("PROGRAM", "STATE", "RESTARTS", ""), rows)
+    if certificates:
+        console.say()
+        console.table(("CERTIFICATE", "STATE", ""), [tuple(row.values()) for row in certificates])
     for name, found in able.items():
         console.say()
         console.table(
@@ -58,6 +69,20 @@ def _hub(name: str, machine: MachinePlatform, loaded: Loaded) -> dict[str, str]:
         "revision": revision,
         "address": loaded.fleet.hubs[name].url,
     }
+
+
+def _certificate(state: CertificateState) -> dict[str, str]:
+    """Return name, state, and what an operator has to know of a certificate."""
+    now = datetime.now(UTC)
+    if state.expires is None or state.expires <= now:
+        word = "expired" if state.expires else ("none" if state.failures else "asked for")
+    else:
+        word = "expires soon" if state.expires - now < SOON and not state.renews else "good"
+    until = f"until {state.expires:%Y-%m-%d %H:%M} UTC" if state.expires else ""
+    wrong = f"{state.problem}; what to do: {state.hint}" if state.failures else ""
+    if wrong and state.next_try:
+        wrong += f"; next try {state.next_try:%Y-%m-%d %H:%M} UTC"
+    return {"host": state.host, "state": word, "detail": "; ".join(part for part in (until, wrong) if part)}
 
 
 def _ask(machine: MachinePlatform, cluster: str) -> Capabilities | None:

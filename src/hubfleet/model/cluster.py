@@ -42,6 +42,9 @@ class Https(StrictModel):
     """File on the machine with certificate and chain (PEM)."""
     key: str | None = None
     """File on the machine with the key (PEM)."""
+    http_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Port beside the one of `listen` where people are sent on to https and authorities ask; default 80, but none for
+    a given certificate on another port than 443. Authorities ask at port 80 only: lead that here if this is another."""
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -98,6 +101,26 @@ class ClusterFile(StrictModel):
     ceilings: Ceilings = Ceilings()
     """What no server of any hub exceeds."""
 
+    @model_validator(mode="after")
+    def _two_ports(self) -> Self:
+        if self.http_port == self.port:
+            raise wrong(
+                f"https and plain http cannot share port {self.port}", "`listen` is where https is: such as 443"
+            )
+        return self
+
+    @property
+    def port(self) -> int:
+        """Return the port of the front door."""
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def http_port(self) -> int | None:
+        """Return the port beside it for what comes without https; None: there is none."""
+        if self.https is None:
+            return None
+        return self.https.http_port or (80 if self.https.acme or self.port == 443 else None)
+
 
 class Cluster(ClusterFile):
     """A cluster with its names."""
@@ -110,11 +133,6 @@ class Cluster(ClusterFile):
     def address(self) -> str:
         """Return the address to listen on, without brackets."""
         return self.listen.rpartition(":")[0].strip("[]")
-
-    @property
-    def port(self) -> int:
-        """Return the port of the front door."""
-        return int(self.listen.rpartition(":")[2])
 
     @property
     def loopback(self) -> bool:

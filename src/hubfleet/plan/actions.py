@@ -10,7 +10,7 @@ from hubfleet.model.program import Program
 from hubfleet.model.secret import SecretReference
 
 Do = Literal["create", "change", "delete", "repair"]
-Kind = Literal["software", "agent", "routes", "proxy", "hub"]
+Kind = Literal["software", "agent", "routes", "proxy", "certificates", "hub"]
 Value = str | int | float | bool | None
 
 MARKS: Mapping[Do, str] = {"create": "+", "change": "~", "delete": "-", "repair": "!"}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hubfleet.errors import Where
 from hubfleet.plan.actions import Action, Applied, Change, Kind, Observed, Plan, Resource, Value
 
-ORDER: tuple[Kind, ...] = ("software", "agent", "routes", "proxy", "hub")
+ORDER: tuple[Kind, ...] = ("software", "agent", "routes", "proxy", "certificates", "hub")
 """What others rest on comes first; deletions go the other way round."""
 
 SERVERS_STAY = "running servers keep running"
@@ -100,6 +100,10 @@ def _changed(resource: Resource, applied: Applied, changes: Sequence[Change]) ->
         effects = dict.fromkeys(EFFECTS[key] for key in keys if key in EFFECTS)
         restarts = () if resource.programs == applied.resource.programs else (HUB_RESTARTS,)
         return (*effects, *restarts)
+    if resource.kind == "proxy" and {"listen", "https", "http_port"} & {change.key for change in changes}:
+        return ("the proxy restarts: open pages connect again", SERVERS_STAY)
+    if resource.kind == "certificates":
+        return ("certificates are replaced while people are connected; nobody is cut off", SERVERS_STAY)
     if resource.kind == "proxy":
         return ("the proxy reads its configuration again; open connections stay", SERVERS_STAY)
     if resource.kind == "agent":

@@ -1,14 +1,10 @@
 """From a fleet to what runs on one machine: a pure function, so that supervisor, units and chart agree."""
 
-import json
-import signal
-from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import IPv4Network
+from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel
 
 from hubfleet._kit.names import hub_uuid
-from hubfleet.model.base import StrictModel
 from hubfleet.model.cluster import Cluster
 from hubfleet.model.fleet import Fleet
 from hubfleet.model.hub import Hub
@@ -16,8 +12,9 @@ from hubfleet.model.program import HealthCheck, Program, ProgramFile
 from hubfleet.model.secret import SecretReference
 from hubfleet.model.settings.agent import AgentCaller, AgentCeilings, AgentFolder, AgentHub, AgentSettings
 from hubfleet.model.settings.hub import AgentAddress, HubProgram
-from hubfleet.model.settings.routes import Address, Https, Listener, RoutedHub, RoutesSettings
 from hubfleet.plan.actions import Resource, Value
+from hubfleet.plan.front import front
+from hubfleet.plan.machine import Machine, internal_address, isolated, program_of
 
 HUB_SECRETS = ("cookie", "crypt", "routes-token", "check-token", "culler-token", "agent-key")
 MADE_FOR = {"shared-password": ("shared-password", "admin-password"), "native": ("admin-password",)}
@@ -25,38 +22,18 @@ MADE_FOR = {"shared-password": ("shared-password", "admin-password"), "native": 
 HUB_WRITES = "hubs/{}"
 
 
-class Machine(StrictModel):
-    """What must be known of a machine to say what runs there."""
-
-    data: str
-    """Its data folder."""
-    root: bool
-    """Whether the supervisor is root: then programs have users of their own."""
-    networks: bool
-    """Whether it can give servers networks of their own."""
-    network: IPv4Network
-    """The range for them; the first address is the machine's own."""
-    python: str
-    """The Python that programs run with."""
-    version: str
-    """Version of hubfleet; another one restarts programs."""
-    ports: dict[str, int]
-    """Ports on loopback by use; see `port_names`."""
-    fleet_folder: str = ""
-    """Where the fleet's files are, for the logo and the Python file that a hub names."""
-
-
 def port_names(fleet: Fleet) -> tuple[str, ...]:
     """Return the uses for which a fleet needs a port on loopback."""
     hubs = [f"{kind}-{name}" for name in fleet.hubs for kind in ("hub", "internal")]
-    return ("routes", *hubs)
+    asked = any(cluster.https and cluster.https.acme for cluster in fleet.clusters.values())
+    return ("routes", *(("acme",) if asked else ()), *hubs)
 
 
 def resources(fleet: Fleet, machine: Machine) -> tuple[Resource, ...]:
     """Return all that shall be on the machine for a fleet."""
     return (
         *(_agent(fleet, cluster, machine) for cluster in fleet.clusters.values()),
-        *_front(fleet, machine),
+        *front(fleet, machine),
         *(_hub(fleet, hub, machine) for hub in fleet.hubs.values()),
     )
 
@@ -86,7 +63,7 @@ def _agent(fleet: Fleet, cluster: Cluster, machine: Machine) -> Resource:
             ],
         }
     )
-    program = _program(
+    program = program_of(
         machine,
         name,
         ("-m", "hubfleet.agent", "settings.json"),
@@ -113,88 +90,10 @@ def _ceilings(cluster: Cluster) -> AgentCeilings:
     return AgentCeilings.model_validate(asked)
 
 
-def isolated(cluster: Cluster, machine: Machine) -> bool:
-    """Say whether servers of a cluster have addresses of their own on this machine."""
-    return machine.networks and cluster.network == "isolated"
-
-
-def _internal(hub: Hub, machine: Machine, cluster: Cluster) -> tuple[str, int]:
-    address = str(machine.network[1]) if isolated(cluster, machine) else "127.0.0.1"
-    return address, machine.ports[f"internal-{hub.name}"]
-
-
 def _agent_hub(hub: Hub, machine: Machine, cluster: Cluster) -> AgentHub:
-    address, port = _internal(hub, machine, cluster)
+    address, port = internal_address(hub, machine, cluster)
     folders = tuple(AgentFolder(name=name) for name in hub.shared_folders)
     return AgentHub.model_validate({"name": hub.name, "address": address, "port": port, "folders": folders})
-
-
-def _front(fleet: Fleet, machine: Machine) -> Iterable[Resource]:
-    cluster = next(iter(fleet.clusters.values()))
-    hubs = tuple(
-        RoutedHub.model_validate(
-            {
-                "name": hub.name,
-                "host": hub.host,
-                "user_subdomains": hub.user_subdomains,
-                "token_file": f"{machine.data}/secrets/routes/{hub.name}",
-                "internal": dict(zip(("address", "port"), _internal(hub, machine, cluster), strict=True)),
-            }
-        )
-        for hub in fleet.hubs.values()
-    )
-    certificates = f"{machine.data}/certificates"
-    settings = RoutesSettings.model_validate(
-        {
-            "listen": [_listener(cluster, certificates)],
-            "hubs": hubs,
-            "api": Address.model_validate({"address": "127.0.0.1", "port": machine.ports["routes"]}),
-            "runtime_socket": f"{machine.data}/run/haproxy/runtime.sock",
-            "state_folder": f"{machine.data}/routes",
-            "proxy_folder": f"{machine.data}/proxy",
-            "map_path": f"{machine.data}/routes/routes.map",
-            "targets": [str(machine.network), "127.0.0.0/8"] if isolated(cluster, machine) else ["127.0.0.0/8"],
-        }
-    )
-    values: dict[str, Value] = {
-        "listen": cluster.listen,
-        "https": "off" if cluster.https is None else "on",
-        "hubs": ", ".join(f"{hub.name} at {hub.host}" for hub in fleet.hubs.values()),
-    }
-    tokens = tuple(f"routes/{hub.name}" for hub in fleet.hubs.values())
-    routes = _program(
-        machine,
-        "routes",
-        ("-m", "hubfleet.routes", "settings.json"),
-        settings,
-        user="proxy",
-        health=HealthCheck(url=f"http://127.0.0.1:{machine.ports['routes']}/healthz"),
-        writes=("routes", "run/haproxy"),
-    ).model_copy(update={"reads": ("secrets/routes",)})
-    scheme = "http" if cluster.https is None else "https"
-    proxy = _program(
-        machine,
-        "proxy",
-        ("-m", "hubfleet.routes.proxy", "settings.json"),
-        settings,
-        user="proxy",
-        health=HealthCheck(url=f"{scheme}://{cluster.listen}/", host="proxy.invalid"),
-        writes=("proxy",),
-    ).model_copy(
-        update={
-            "reload_signal": int(signal.SIGUSR2),
-            "keeps": ("settings.json",),
-            "low_ports": cluster.port < 1024,
-            "after": tuple(f"agent-{name}" for name, item in fleet.clusters.items() if isolated(item, machine)),
-        }
-    )
-    yield Resource(kind="routes", name="", values={"hubs": values["hubs"]}, programs=(routes,), secrets=tokens)
-    yield Resource(kind="proxy", name="", values=values, programs=(proxy,))
-
-
-def _listener(cluster: Cluster, certificates: str) -> Listener:
-    https = Https(certificates=certificates) if cluster.https is not None else "off"
-    return Listener.model_validate({"address": cluster.address, "port": cluster.port, "https": https})
 
 
 def _hub(fleet: Fleet, hub: Hub, machine: Machine) -> Resource:
@@ -229,7 +128,7 @@ def _hub(fleet: Fleet, hub: Hub, machine: Machine) -> Resource:
         "c = get_config()  # noqa: F821\n"
         f'configure(c, "{machine.data}/programs/{name}/settings.json")\n'
     )
-    program = _program(
+    program = program_of(
         machine,
         name,
         ("-m", "jupyterhub", "-f", "jupyterhub_config.py"),
@@ -302,28 +201,6 @@ def given_secrets(hub: Hub) -> dict[str, SecretReference]:
         for variables in (profile.variables, *(choice.variables for choice in choices)):
             found.update({value.file_name: value for value in variables.values() if not isinstance(value, str)})
     return found
-
-
-def _program(
-    machine: Machine,
-    name: str,
-    arguments: Sequence[str],
-    settings: BaseModel,
-    *,
-    user: str,
-    health: HealthCheck,
-    writes: Sequence[str],
-) -> Program:
-    text = json.dumps(settings.model_dump(mode="json"), indent=1, ensure_ascii=False)
-    return Program(
-        name=name,
-        command=(machine.python, *arguments),
-        environment={"HUBFLEET_VERSION": machine.version},
-        files=(ProgramFile(path="settings.json", content=text),),
-        user=user,
-        health=health,
-        writes=tuple(writes),
-    )
 
 
 def flatten(model: BaseModel | Mapping[str, object], prefix: str = "") -> dict[str, Value]:

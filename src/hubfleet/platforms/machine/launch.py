@@ -36,6 +36,7 @@ def prepare(program: Program, places: Places, accounts: Accounts) -> None:
             if owner is not None:
                 os.chown(path, 0, owner[1])
         for name in program.reads:
+            _make(places.data / name, places.data)
             _let_read(places.data / name, owner)
         for name in program.writes:
             target = places.data / name
@@ -113,7 +114,6 @@ def _make(target: Path, data: Path) -> None:
 
 
 def _let_read(folder: Path, owner: tuple[int, int] | None) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o750 if owner else 0o700)
     if owner is None:
         return

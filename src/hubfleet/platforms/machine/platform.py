@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -17,8 +18,12 @@ from hubfleet.model.hub import Hub
 from hubfleet.model.settings.hub import HubProgram
 from hubfleet.plan import programs, proof, sign_in_proof
 from hubfleet.plan.actions import Action, Applied, Observed, Resource
+from hubfleet.plan.front import USER as PROXY_USER
+from hubfleet.plan.machine import Machine
 from hubfleet.plan.platform import Platform, Revision
 from hubfleet.platforms.machine import networks, ports, secrets
+from hubfleet.platforms.machine.accounts import Accounts
+from hubfleet.platforms.machine.certificates import Certificates
 from hubfleet.platforms.machine.control import Control
 from hubfleet.platforms.machine.places import Places
 from hubfleet.platforms.machine.revisions import Revisions
@@ -56,6 +61,7 @@ class MachinePlatform(Platform):
         """
         self.places = Places(data)
         self.control = Control(self.places)
+        self.certificates = Certificates(fleet, folder, self.places)
         self._fleet = fleet
         self._folder = folder
         self._identity = identity
@@ -64,7 +70,7 @@ class MachinePlatform(Platform):
 
     def desired(self) -> Sequence[Resource]:
         """Return all that shall be on this machine."""
-        return tuple(self._with_given(resource) for resource in self._all())
+        return tuple(self.certificates.with_given(self._with_given(resource)) for resource in self._all())
 
     def observe(self) -> Observed:
         """Return what was applied last, and whether its programs answer."""
@@ -75,6 +81,8 @@ class MachinePlatform(Platform):
             ill = [name for program in resource.programs if (name := program.name) not in status]
             ill += [name for name, row in status.items() if row.state == "waiting" and _has(resource, name)]
             detail = f"{', '.join(ill)} does not run" if ill else ""
+            if self.certificates.missing(resource):
+                detail = "the copy for the proxy is gone"
             if not ill and resource.kind == "hub" and not revision.proven:
                 detail = "its last proof failed" if revision.proven is False else "it was never proven"
             applied[resource.id] = Applied(
@@ -91,6 +99,7 @@ class MachinePlatform(Platform):
         ports.keep(self.places.data / "ports.json", self._ports())
         networks.keep(self.places.data / "network", self._network())
         self._make_secrets(action.resource)
+        self.certificates.put(action.resource, Accounts(self.places.data / "uids.json").of(PROXY_USER))
         before = self.control.processes(action.resource.programs)
         self._start(action.resource)
         if action.do != "repair":
@@ -103,6 +112,8 @@ class MachinePlatform(Platform):
         """Run a notebook on a real server of a hub, through the front door."""
         token = secrets.read(self.places, f"{hub.name}/check-token")
         host = str(hub.values["host"])
+        again = partial(self.control.restart, "certificates")
+        self.certificates.await_had(host, again=again, tell=self.tell)
         front = FrontDoor(url=str(hub.values["address"]), host=host, dial=self.front_address())
         program = HubProgram.model_validate_json(hub.programs[0].files[0].content)
         proof.prove(front, sign_in_proof.proof(program), token, tell=self.tell)
@@ -189,8 +200,8 @@ class MachinePlatform(Platform):
             address = "127.0.0.1" if address == "0.0.0.0" else "::1"  # noqa: S104
         return address, cluster.port
 
-    def _machine(self) -> programs.Machine:
-        return programs.Machine(
+    def _machine(self) -> Machine:
+        return Machine(
             data=str(self.places.data),
             root=os.geteuid() == 0,
             networks=networks.possible(),

@@ -33,7 +33,7 @@ from hubfleet.agent.reconcile import EVERY_S, Reconcile
 from hubfleet.agent.servers import Servers
 from hubfleet.agent.store import Store
 from hubfleet.agent.work import Works
-from hubfleet.errors import StateError
+from hubfleet.errors import LaunchError, StateError
 from hubfleet.model.settings.agent import AgentSettings
 from hubfleet.protocol.signing import Caller, Verifier
 
@@ -115,7 +115,11 @@ async def wired(
     try:
         environments = await parts.make_environments(settings, store)
         launcher = launcher or parts.make_launcher(settings)
-        abilities = list(await launcher.abilities())
+        try:
+            abilities = list(await launcher.abilities())
+        except LaunchError:
+            await launcher.close()
+            raise
         if software is None:
             # pretended servers need no software
             software = parts.NoSoftware() if settings.launcher == "in-process" else environments

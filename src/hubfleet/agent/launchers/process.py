@@ -149,7 +149,8 @@ class ProcessLauncher(Launcher, HasCapacity):
 
     async def close(self) -> None:
         """Remove what all servers share, if none is left."""
-        if not self._planned and not await asyncio.to_thread(self._cgroups.servers):
+        running = await asyncio.to_thread(labels.scan, self._options.label)
+        if not self._planned and not running and not await asyncio.to_thread(self._cgroups.servers):
             await self._network.remove()
             await asyncio.to_thread(self._cgroups.close)
 

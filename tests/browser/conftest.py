@@ -1,0 +1,60 @@
+"""One fleet, brought up as a person would, and one Chromium for all tests of what people see.
+
+The scope is the folder's, not the session's: while Playwright's loop runs in a thread, no other test can run its own.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from browser.people import Visitor, visit
+from playwright.sync_api import Browser, sync_playwright
+
+from machines import ROOT, Machine, machine, up
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+)
+QUICKSTART = ROOT / "examples" / "fleets" / "quickstart" / "hubs"
+
+
+def chromium() -> Path:
+    """Return the Chromium that scripts/chromium.sh found."""
+    return Path((ROOT / ".cache" / "chromium").read_text().strip())
+
+
+@pytest.fixture(scope="package")
+def fleet() -> Iterator[Machine]:
+    """Bring up the quickstart's hubs, on a port and in a data folder of the test's own."""
+    hubs = {f"hubs/{path.name}": path.read_text() for path in QUICKSTART.glob("*.yaml")}
+    with machine(hubs) as made, up(made):
+        yield made
+
+
+@pytest.fixture(scope="package")
+def chrome() -> Iterator[Browser]:
+    """Start Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def someone(fleet: Machine, chrome: Browser) -> Iterator[Callable[..., Visitor]]:
+    """Return a function that gives a new person in front of a hub: `someone("ocean", viewport=…)`."""
+    visitors: list[Visitor] = []
+
+    def new(hub: str, **options: object) -> Visitor:
+        visitors.append(visit(chrome, fleet, hub, **options))
+        return visitors[-1]
+
+    yield new
+    for visitor in visitors:
+        visitor.context.close()

@@ -38,6 +38,11 @@ _CAUSES = (
         "a settings file of Jupyter in your home is damaged",
         "move `.jupyter` in your home away and start again",
     ),
+    (
+        re.compile(r"(?m)^bwrap: (?P<name>.{1,200})$"),
+        "the server's sandbox could not be made: {name}",
+        "start the server again; if that does not help, show this to your hub's admins",
+    ),
 )
 
 
@@ -67,9 +72,9 @@ def ended(status: int | None, log: str, *, out_of_memory: bool) -> Health:
         )
     if status is not None and status in _SIGNALS:
         return Health("gone", StopReason.KILLED, "something ended the server", "start it again")
-    if status in {0, None}:
-        return Health("gone", StopReason.EXITED, "the server ended by itself", "start it again")
     message, hint = of_log(log)
+    if status in {0, None} and not message:
+        return Health("gone", StopReason.EXITED, "the server ended by itself", "start it again")
     return Health(
         "gone",
         StopReason.EXITED,

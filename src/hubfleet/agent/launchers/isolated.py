@@ -179,7 +179,7 @@ class IsolatedNetwork(Network):
             index = links.index(inside, "eth0")
             inside.addr("add", index=index, address=address, prefixlen=32)
             inside.link("set", index=index, state="up")
-            inside.link("set", index=1, state="up")
+            # not the loopback: bubblewrap does that itself, perhaps just now, and dies if its address is there already
             inside.route("add", dst=f"{self._host}/32", oif=index, scope=_LINK_SCOPE)
             inside.route("add", dst="default", gateway=str(self._host), oif=index)
 

@@ -1,6 +1,7 @@
 """Why a server ended, in words for its person."""
 
 import pytest
+
 from hubfleet.agent.launchers import causes
 from hubfleet.protocol.messages import StopReason
 

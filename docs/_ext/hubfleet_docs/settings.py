@@ -2,6 +2,7 @@
 
 from hubfleet.model.hub import Hub
 from hubfleet.model.program import Program
+from hubfleet.model.settings.acme import AcmeSettings
 from hubfleet.model.settings.agent import AgentSettings
 from hubfleet.model.settings.hub import HubProgram
 from hubfleet.model.settings.routes import RoutesSettings
@@ -22,6 +23,7 @@ def page() -> str:
         ("A program, as the supervisor keeps it up", Program, "program", []),
         ("Agent: `python -m hubfleet.agent SETTINGS`", AgentSettings, "agent", []),
         ("Routes and proxy: `python -m hubfleet.routes SETTINGS`", RoutesSettings, "routes", []),
+        ("Certificates: `python -m hubfleet.routes.acme SETTINGS`", AcmeSettings, "acme", []),
         ("Hub: `hubfleet.hub.configure(c, SETTINGS)`", HubProgram, "hubprogram", within(Hub)),
     ):
         body = sections(model, prefix=prefix, level=3, skip=frozenset(skip))

@@ -14,6 +14,7 @@ from hubfleet.config.schema import FILES, schemas
 from hubfleet.config.sources import builtin_presets
 from hubfleet.config.support import CLUSTER, FLEET, HUB
 from hubfleet.errors import HubfleetError
+from hubfleet.model.settings.acme import AcmeSettings
 from hubfleet.model.settings.agent import AgentSettings
 from hubfleet.model.settings.hub import HubProgram
 from hubfleet.model.settings.routes import RoutesSettings
@@ -62,7 +63,7 @@ def test_each_key_that_people_write_has_a_meaning(kind: str) -> None:
     assert silent == []
 
 
-@pytest.mark.parametrize("root", [AgentSettings, RoutesSettings, HubProgram])
+@pytest.mark.parametrize("root", [AcmeSettings, AgentSettings, RoutesSettings, HubProgram])
 def test_each_setting_of_a_program_is_documented(root: type[BaseModel]) -> None:
     """Each field of a program's settings stands on the page of settings."""
     page = settings.page()

@@ -45,8 +45,8 @@ class Progress:
         self._title = action.resource.id
         if state in _SHOWN:
             console.note(f"  {action.title}: {_SHOWN[state]}{f' ({text})' if text else ''}")
-        else:
-            self.tell(text or "…")
+        elif text or self._moving:
+            self.tell(text or "starts")
 
     def tell(self, text: str) -> None:
         """Show what is going on within a step."""

@@ -50,6 +50,7 @@ HUB = (
 CLUSTER = (
     Unsupported("kind", NOWHERE, values=frozenset({"kubernetes", "slurm"}), hint="use `kind: machine`"),
     Unsupported("launcher", values=frozenset({"container", "kubernetes", "slurm"}), hint="use `launcher: process`"),
+    Unsupported("sandbox", values=frozenset({"none"}), hint="use `sandbox: bubblewrap`"),
     Unsupported("provider", NOWHERE),
     Unsupported("indexes", NOWHERE),
     Unsupported("channels", NOWHERE),

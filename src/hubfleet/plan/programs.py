@@ -14,7 +14,7 @@ from hubfleet.model.settings.agent import AgentCaller, AgentCeilings, AgentFolde
 from hubfleet.model.settings.hub import AgentAddress, HubProgram
 from hubfleet.plan.actions import Resource, Value
 from hubfleet.plan.front import front
-from hubfleet.plan.machine import Machine, internal_address, isolated, program_of
+from hubfleet.plan.machine import Machine, internal_address, program_of
 
 HUB_SECRETS = ("cookie", "crypt", "routes-token", "check-token", "culler-token", "agent-key")
 MADE_FOR = {"shared-password": ("shared-password", "admin-password"), "native": ("admin-password",)}
@@ -51,7 +51,7 @@ def _agent(fleet: Fleet, cluster: Cluster, machine: Machine) -> Resource:
             "data": f"{machine.data}/agents/{cluster.name}",
             "launcher": cluster.launcher,
             "sandbox": cluster.sandbox,
-            "network": "isolated" if isolated(cluster, machine) else "shared",
+            "network": cluster.network,
             "shared_network_allowed": cluster.network == "shared" or cluster.loopback,
             "addresses": str(machine.network),
             "uids": (cluster.uid_range[0], cluster.uid_range[-1]),

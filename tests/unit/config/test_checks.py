@@ -95,7 +95,6 @@ def test_a_wrong_fact_about_the_fleet_is_one_error(
         ({}, GITHUB + "allow: {everyone: true}\n", "open-to-all"),
         ({}, "sign_in: {with: native, approval: false}\nallow: {people: [ana]}\n", "open-sign-up"),
         (PUBLIC, HUB, "shared-origin"),
-        ({"clusters/here.yaml": MACHINE + "sandbox: none\n"}, HUB, "no-sandbox"),
         ({"clusters/here.yaml": MACHINE + "network: shared\n"}, HUB, "shared-network"),
         ({}, HUB + "groups: {staff: []}\n", "empty-group"),
         ({}, HUB + "profiles: {tiny: {memory_gib: 0.1}}\n", "little-memory"),

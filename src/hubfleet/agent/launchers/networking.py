@@ -2,6 +2,7 @@
 
 import os
 
+from hubfleet._kit.rights import CAP_NET_ADMIN, holds
 from hubfleet.agent.launchers.isolated import IsolatedNetwork, IsolatedOptions
 from hubfleet.agent.launchers.links import find_nft
 from hubfleet.agent.launchers.networks import Network, SharedNetwork
@@ -39,6 +40,8 @@ def _obstacle() -> tuple[str, str]:
     """Return why servers cannot have networks of their own, and the way out; empty strings if they can."""
     if os.geteuid() != 0:
         return "the agent is not root", "run it as root"
+    if not holds(CAP_NET_ADMIN):
+        return "this root may make no networks", "give it CAP_NET_ADMIN"
     if find_nft() is None:
         return "nftables is missing", "apt-get install nftables"
     return "", ""

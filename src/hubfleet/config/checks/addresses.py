@@ -79,14 +79,7 @@ def people_are_kept_apart(scene: Scene) -> Iterator[Finding]:
                 "with a wildcard certificate set `user_subdomains: true`",
             )
     for cluster in scene.clusters.values():
-        if cluster.settings.sandbox == "none":
-            yield Notice(
-                cluster.where("sandbox"),
-                "no-sandbox",
-                f"servers on {cluster.name!r} are not kept apart: each can read and stop all others",
-                "only for a machine of one person; else `sandbox: bubblewrap`",
-            )
-        elif cluster.settings.network == "shared":
+        if cluster.settings.network == "shared":
             yield Notice(
                 cluster.where("network"),
                 "shared-network",

@@ -1,5 +1,6 @@
 """Networks for servers on this machine: whether they can be had, and which addresses they get."""
 
+import os
 import re
 import shutil
 import zlib
@@ -7,17 +8,17 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from hubfleet._kit.files import write_if_changed
+from hubfleet._kit.rights import CAP_NET_ADMIN, holds
 from hubfleet.errors import PlatformError
 
-CAP_NET_ADMIN = 12
-"""capabilities(7)."""
 CANDIDATES = tuple(IPv4Network(f"10.{second}.0.0/16") for second in range(129, 254))
 """Private ranges that other software seldom takes; each fleet on a machine has one of its own."""
 
 
 def possible() -> bool:
-    """Say whether we may make network interfaces and have the packet filter's command."""
-    return _may_administer() and shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/usr/local/sbin") is not None
+    """Say whether servers can have networks of their own: what the agent will find as well."""
+    nft = shutil.which("nft") or shutil.which("nft", path="/usr/sbin:/sbin")
+    return os.geteuid() == 0 and holds(CAP_NET_ADMIN) and nft is not None
 
 
 def network(path: Path, *, start: str) -> IPv4Network:
@@ -58,11 +59,3 @@ def routed(table: str) -> list[IPv4Network]:
 def local(trie: str) -> list[IPv4Network]:
     """Return the machine's own addresses (/proc/net/fib_trie), other fleets' among them."""
     return [IPv4Network(address) for address in re.findall(r"\|-- (\S+)\n\s+/32 host LOCAL", trie)]
-
-
-def _may_administer() -> bool:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        name, _, value = line.partition(":")
-        if name == "CapEff":
-            return bool(int(value, 16) >> CAP_NET_ADMIN & 1)
-    return False

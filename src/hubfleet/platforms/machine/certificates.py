@@ -21,7 +21,8 @@ from hubfleet.model.fleet import Fleet
 from hubfleet.model.hub import Hub
 from hubfleet.model.settings.acme import STATES_FILE, CertificateState, CertificateStates
 from hubfleet.plan.actions import Resource, Value
-from hubfleet.plan.front import ACCOUNTS, GIVEN
+from hubfleet.plan.front import ACCOUNTS, GIVEN, USER
+from hubfleet.platforms.machine.accounts import Accounts
 from hubfleet.platforms.machine.places import Places
 
 FILE = "given.pem"
@@ -77,12 +78,8 @@ class Certificates:
         given = read_given(https, self._folder, needed(self._fleet.hubs.values()), now=datetime.now(UTC))
         return resource.model_copy(update={"values": {**resource.values, **given.values()}})
 
-    def put(self, resource: Resource, owner: tuple[int, int] | None) -> None:
-        """Copy the given certificate to where the proxy reads it; nothing for other resources.
-
-        Args:
-            resource: as planned.
-            owner: the proxy's user and group, where it has its own.
+    def put(self, resource: Resource) -> None:
+        """Copy the given certificate, as planned, to where the proxy reads it; nothing for other resources.
 
         Raises:
             PlatformError: it cannot be used, or is another than was planned.
@@ -94,7 +91,8 @@ class Certificates:
         if given.fingerprint != resource.values.get("fingerprint"):
             raise PlatformError(f"{https.certificate} has changed since this was planned", hint="plan again")
         path = self._places.data / GIVEN / FILE
-        path.parent.mkdir(parents=True, exist_ok=True)
+        # the proxy comes before its certificate: it has its folder and its user by now
+        owner = Accounts(self._places.data / "uids.json").of(USER)
         write_atomic(path, given.pem, mode=0o640 if owner else 0o600, group=owner[1] if owner else None)
 
     def missing(self, resource: Resource) -> bool:

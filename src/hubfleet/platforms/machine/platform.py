@@ -18,11 +18,9 @@ from hubfleet.model.hub import Hub
 from hubfleet.model.settings.hub import HubProgram
 from hubfleet.plan import programs, proof, sign_in_proof
 from hubfleet.plan.actions import Action, Applied, Observed, Resource
-from hubfleet.plan.front import USER as PROXY_USER
 from hubfleet.plan.machine import Machine
 from hubfleet.plan.platform import Platform, Revision
 from hubfleet.platforms.machine import networks, ports, secrets
-from hubfleet.platforms.machine.accounts import Accounts
 from hubfleet.platforms.machine.certificates import Certificates
 from hubfleet.platforms.machine.control import Control
 from hubfleet.platforms.machine.places import Places
@@ -99,7 +97,7 @@ class MachinePlatform(Platform):
         ports.keep(self.places.data / "ports.json", self._ports())
         networks.keep(self.places.data / "network", self._network())
         self._make_secrets(action.resource)
-        self.certificates.put(action.resource, Accounts(self.places.data / "uids.json").of(PROXY_USER))
+        self.certificates.put(action.resource)
         before = self.control.processes(action.resource.programs)
         self._start(action.resource)
         if action.do != "repair":

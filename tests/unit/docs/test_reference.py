@@ -1,7 +1,9 @@
 """The generated reference holds everything: settings, commands, errors, routes of the API, dependencies."""
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from hubfleet.model.settings.agent import AgentSettings
 from hubfleet.model.settings.hub import HubProgram
 from hubfleet.model.settings.routes import RoutesSettings
 
+SOURCE = Path(__file__).parents[3] / "src/hubfleet"
 MADE = {"fleet": keys.fleet, "cluster": keys.cluster, "hub": keys.hub}
 
 
@@ -99,7 +102,10 @@ def test_each_warning_and_reason_is_documented() -> None:
     """Warnings of checks and reasons for a server's end have a line each."""
     page = errors.page()
     assert "| `open-to-all` | … can use this hub |" in page
-    assert len(errors.warnings()) >= 8
+    checks = "".join(path.read_text() for path in (SOURCE / "config/checks").glob("*.py"))
+    codes = re.findall(r"Notice\((?:[^()]|\([^()]*\))*?,\s*\"([a-z-]+)\",", checks)
+    assert len(codes) == checks.count("Notice(")
+    assert all(f"| `{code}` | " in page for code in codes)
     assert {reason.value for reason in errors.reasons()} == {
         reason.value for reason in type(next(iter(errors.reasons())))
     }

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from browser.people import Visitor, visit
 from playwright.sync_api import Browser, sync_playwright
 
+from browser.people import Visitor, visit
 from machines import ROOT, Machine, machine, up
 
 FLAGS = (

@@ -6,10 +6,10 @@ import signal
 from collections.abc import Callable
 
 import pytest
-from browser.notebooks import trapezoid_rule
-from browser.people import Visitor
 from playwright.sync_api import expect
 
+from browser.notebooks import trapezoid_rule
+from browser.people import Visitor
 from programs import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.xdist_group("browser")]

@@ -22,6 +22,7 @@ def set_up(c: Any, program: HubProgram) -> None:
         "hub_welcome": hub.branding.welcome,
         "hub_help": hub.branding.help or "",
         "hub_website": hub.branding.website or "",
+        "hub_own_logo": bool(program.logo),
         "hub_staging_for": hub.twin_of,
         "announcement": str(escape(hub.announcement)),
         # JupyterHub calls what is callable here with the person who looks

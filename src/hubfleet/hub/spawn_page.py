@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader
 from hubfleet.hub.failures import StartError
 from hubfleet.model.hub import Hub
 from hubfleet.model.overrides import Overrides
+from hubfleet.model.profile import Profile
 from hubfleet.policy.choices import Choices, Person, ProfileOffer, choices
 
 TEMPLATES = Path(__file__).parents[1] / "pages" / "templates"
@@ -24,14 +25,13 @@ class ByLinkError(StartError):
         super().__init__("A link filled in this form. Look at it, then start", reason="by-link", status_code=200)
 
 
-def render(hub: Hub, person: Person, remembered: Mapping[str, object], *, by_link: bool = False) -> str:
+def render(hub: Hub, person: Person, remembered: Mapping[str, object]) -> str:
     """Return the form's fields as HTML.
 
     Args:
         hub: with its profiles.
         person: who looks at it.
         remembered: what was asked for last, or what a link asks for; what of it is no longer offered is passed over.
-        by_link: whether a link filled it in.
     """
     offered = choices(hub, Overrides(), person)
     chosen = _selected(offered, remembered)
@@ -42,9 +42,23 @@ def render(hub: Hub, person: Person, remembered: Mapping[str, object], *, by_lin
             profiles=offered.allowed(),
             refused=[offer for offer in offered.profiles if offer.refused],
             chosen=chosen,
-            by_link=by_link,
+            size_of=lambda offer: size(hub.profiles[offer.name]),
         )
     )
+
+
+def size(profile: Profile) -> str:
+    """Return what a profile gives, with the range where options change it, such as `2 cores · 2-4 GiB memory`."""
+    picks = [choice for option in profile.options.values() for choice in option.choices.values()]
+    cores = _range(profile.cpu, [choice.cpu for choice in picks])
+    memory = _range(profile.memory_gib, [choice.memory_gib for choice in picks])
+    return f"{cores} {'core' if cores == '1' else 'cores'} · {memory} GiB memory"
+
+
+def _range(default: float, others: Sequence[float | None]) -> str:
+    known = [default, *(other for other in others if other is not None)]
+    low, high = min(known), max(known)
+    return f"{low:g}" if low == high else f"{low:g}\N{EN DASH}{high:g}"
 
 
 def parse(hub: Hub, person: Person, form: Mapping[str, Sequence[str]]) -> Asked:

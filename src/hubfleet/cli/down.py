@@ -26,7 +26,7 @@ def end(machine: MachinePlatform, clusters: tuple[str, ...]) -> None:
     """End servers, then programs, saying so."""
     for cluster in clusters:
         try:
-            count = machine.stop_servers(cluster)
+            count = machine.agents.stop_servers(cluster)
         except (ProtocolError, SecretError) as error:
             console.note(f"servers on {cluster} could not be asked to stop: {error.message}")
             continue

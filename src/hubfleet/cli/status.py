@@ -58,7 +58,9 @@ def _hub(name: str, machine: MachinePlatform, loaded: Loaded) -> dict[str, str]:
     revisions = machine.revisions(f"hub {name}")
     running = machine.control.status().get(f"hub-{name}")
     count = (
-        sum(machine.count_servers(cluster, name) for cluster in loaded.fleet.hubs[name].servers_on) if running else 0
+        sum(machine.agents.count_servers(cluster, name) for cluster in loaded.fleet.hubs[name].servers_on)
+        if running
+        else 0
     )
     proven = {True: "proven", False: "proof failed", None: "not proven"}
     revision = f"{revisions[0].number} ({proven[revisions[0].proven]})" if revisions else "never applied"
@@ -87,6 +89,6 @@ def _certificate(state: CertificateState) -> dict[str, str]:
 
 def _ask(machine: MachinePlatform, cluster: str) -> Capabilities | None:
     try:
-        return machine.capabilities(cluster)
+        return machine.agents.capabilities(cluster)
     except (ProtocolError, SecretError):
         return None

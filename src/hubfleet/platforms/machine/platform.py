@@ -1,18 +1,15 @@
 """Apply on one machine: secrets, ports and folders first, then programs through the supervisor."""
 
-import asyncio
 import os
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from ipaddress import IPv4Network
 from pathlib import Path
 
 from hubfleet import __version__
 from hubfleet.config import secrets as fleet_secrets
-from hubfleet.errors import PlatformError, ProtocolError
+from hubfleet.errors import PlatformError
 from hubfleet.model.fleet import Fleet
 from hubfleet.model.hub import Hub
 from hubfleet.model.settings.hub import HubProgram
@@ -21,14 +18,12 @@ from hubfleet.plan.actions import Action, Applied, Observed, Resource
 from hubfleet.plan.machine import Machine
 from hubfleet.plan.platform import Platform, Revision
 from hubfleet.platforms.machine import networks, ports, secrets
+from hubfleet.platforms.machine.agents import Agents
 from hubfleet.platforms.machine.certificates import Certificates
 from hubfleet.platforms.machine.control import Control
 from hubfleet.platforms.machine.places import Places
 from hubfleet.platforms.machine.revisions import Revisions
-from hubfleet.protocol.client import AgentClient
 from hubfleet.protocol.front_door import FrontDoor
-from hubfleet.protocol.messages import Capabilities, StopReason
-from hubfleet.protocol.signing import CallerKey
 
 SOFTWARE_S = 900.0
 """How long the base software may take to be made: some 300 MB from a package index."""
@@ -59,6 +54,7 @@ class MachinePlatform(Platform):
         """
         self.places = Places(data)
         self.control = Control(self.places)
+        self.agents = Agents(self.places)
         self.certificates = Certificates(fleet, folder, self.places)
         self._fleet = fleet
         self._folder = folder
@@ -129,43 +125,30 @@ class MachinePlatform(Platform):
         self._start(revision.resource)
         self._revisions.add(revision.resource, proven=revision.proven)
 
-    def capabilities(self, cluster: str) -> Capabilities:
-        """Ask a cluster's agent what it can do.
-
-        Raises:
-            ProtocolError: it does not answer.
-        """
-        return asyncio.run(self._capabilities(cluster))
-
     def _start(self, resource: Resource) -> None:
         """Start what does not run, restart what changed, leave alone what runs as it should."""
         self.control.ensure()
+        if resource.kind == "proxy" and self.control.processes(resource.programs)[0] is None:
+            self._check_front_door()
         for program in resource.programs:
             self.control.put(program)
         for program in resource.programs:
             self.control.wait_healthy(program.name)
         if resource.kind == "agent":
-            self._await_software(resource.name)
+            self.agents.await_software(resource.name, self.tell)
 
-    def _await_software(self, cluster: str) -> None:
-        end = time.monotonic() + SOFTWARE_S
-        while time.monotonic() < end:
-            found = self.capabilities(cluster)
-            if found.base == "ready":
-                return
-            if found.base == "failed":
-                raise PlatformError(
-                    f"the base software of cluster {cluster!r} could not be made: {found.base_detail}",
-                    hint=f"read `hubfleet logs agent-{cluster}`; the package index must be reachable",
-                )
-            self.tell(found.base_detail or "making the base software")
-            time.sleep(LOOK_S)
-        raise PlatformError(f"the base software of cluster {cluster!r} was not made within {SOFTWARE_S / 60:g} minutes")
+    def _check_front_door(self) -> None:
+        cluster = next(iter(self._fleet.clusters.values()))
+        if not ports.free(cluster.address, cluster.port):
+            raise PlatformError(
+                f"another program listens on {cluster.listen} already",
+                hint=f"end it (`ss -ltnp` shows it), or change `listen` in clusters/{cluster.name}.yaml",
+            )
 
     def _delete(self, resource: Resource) -> None:
         if resource.kind == "hub":
             for cluster in self._fleet.clusters:
-                self.stop_servers(cluster, resource.name)
+                self.agents.stop_servers(cluster, resource.name)
         for program in reversed(resource.programs):
             self.control.remove(program.name)
         self._revisions.forget(resource.id)
@@ -252,56 +235,6 @@ class MachinePlatform(Platform):
 
     def _shown(self, hub: Hub, name: str) -> str:
         return secrets.read(self.places, f"{hub.name}/{name}")
-
-    def count_servers(self, cluster: str, hub: str) -> int:
-        """Return how many servers of a hub run on a cluster; 0 where its agent does not answer."""
-        try:
-            return asyncio.run(self._count_servers(cluster, hub))
-        except ProtocolError:
-            return 0
-
-    async def _count_servers(self, cluster: str, hub: str) -> int:
-        async with self._agent(cluster) as agent:
-            return sum(item.state.live and item.hub == hub for item in (await agent.servers()).servers)
-
-    @asynccontextmanager
-    async def _agent(self, cluster: str) -> AsyncIterator[AgentClient]:
-        key = CallerKey("operator", secrets.read(self.places, "operator/agent-key"))
-        client = AgentClient(f"unix:{self.places.run}/agent-{cluster}.sock", cluster=cluster, key=key)
-        try:
-            yield client
-        finally:
-            await client.close()
-
-    def stop_servers(self, cluster: str, hub: str = "") -> int:
-        """Stop the servers of a hub, or all of a cluster, and wait until they are gone; return how many there were."""
-        return asyncio.run(self._stop_servers(cluster, hub))
-
-    async def _stop_servers(self, cluster: str, hub: str) -> int:
-        async with self._agent(cluster) as agent:
-
-            async def live() -> list[str]:
-                return [
-                    item.id for item in (await agent.servers()).servers if item.state.live and hub in {"", item.hub}
-                ]
-
-            found = await live()
-            for server in found:
-                await agent.stop_server(server, StopReason.SHUTDOWN)
-            try:
-                async with asyncio.timeout(STOP_S):
-                    while await live():
-                        await asyncio.sleep(LOOK_S)
-            except TimeoutError:
-                raise PlatformError(
-                    f"servers on cluster {cluster!r} did not stop within {STOP_S:g} s",
-                    hint=f"read `hubfleet logs agent-{cluster}`",
-                ) from None
-            return len(found)
-
-    async def _capabilities(self, cluster: str) -> Capabilities:
-        async with self._agent(cluster) as agent:
-            return await agent.capabilities()
 
 
 def _has(resource: Resource, program: str) -> bool:

@@ -32,7 +32,7 @@ def ports(path: Path, names: Sequence[str], *, start: str) -> dict[str, int]:
         if name in kept:
             continue
         tried = 0
-        while port in taken or not _free(port):
+        while port in taken or not free("127.0.0.1", port):
             port, tried = (port + 1 if port < LAST else FIRST), tried + 1
             if tried > LAST - FIRST:
                 raise PlatformError(f"no port between {FIRST} and {LAST} is free on this machine")
@@ -46,11 +46,14 @@ def keep(path: Path, chosen: dict[str, int]) -> None:
     write_if_changed(path, json.dumps(chosen, indent=1), mode=0o600)
 
 
-def _free(port: int) -> bool:
-    with socket.socket() as listener:
+def free(address: str, port: int) -> bool:
+    """Say whether nobody listens on a port of one of this machine's addresses."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(("127.0.0.1", port))
+            listener.bind((address, port))
+        except PermissionError:
+            return True
         except OSError:
             return False
     return True

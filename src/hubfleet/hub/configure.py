@@ -94,6 +94,9 @@ def _spawner(c: Any, program: HubProgram, secret: Any) -> None:
     c.JupyterHub.allow_named_servers = program.hub.named_servers > 0
     c.JupyterHub.named_server_limit_per_user = program.hub.named_servers
     c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 1}
+    if program.public_url.startswith("https://"):
+        # JupyterHub marks its own cookies so, but neither the one against forged requests nor those of servers
+        c.JupyterHub.tornado_settings["cookie_options"] = {"secure": True}
     c.Spawner.apply_user_options = AgentSpawner.choose
     c.Spawner.start_timeout = 300
     c.Spawner.http_timeout = 60

@@ -49,7 +49,7 @@ class Visitor:
         """Choose on the spawn page by what it shows."""
         self.page.get_by_role("radio", name=re.compile(f"^{profile}")).check()
         for label, choice in options.items():
-            self.page.get_by_label(label).select_option(label=choice)
+            self.page.get_by_label(label, exact=True).select_option(label=choice)
 
     def start(self) -> None:
         """Press the spawn page's button and wait for JupyterLab."""

@@ -20,6 +20,8 @@ class ProgramFile(StrictModel):
     content: str
     """The whole content; never a secret. What only the platform knows stands as `@{public-key NAME}` (a caller's public
     key) or `@{group NAME}` (the number of a group) and is filled in when the file is written."""
+    encoding: Literal["text", "base64"] = "text"
+    """How the content is written here; base64 for what is no text, such as a logo."""
     mode: Annotated[int, Field(ge=0, le=0o777)] = 0o640
     """Permission bits; the file belongs to root and the program's group, or to the one user there is."""
 

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from hubfleet.model.base import StrictModel
 from hubfleet.model.secret import Secret
-from hubfleet.model.text import HostName, WebAddress, wrong
+from hubfleet.model.text import EntityId, HostName, WebAddress, wrong
 
 
 class _Kind(StrictModel):
@@ -81,7 +81,7 @@ class CILogon(_OAuth):
     """Universities' own accounts through CILogon."""
 
     kind: Literal["cilogon"] = Field(alias="with")
-    identity_providers: Annotated[dict[WebAddress, IdentityProvider], Field(min_length=1)]
+    identity_providers: Annotated[dict[EntityId, IdentityProvider], Field(min_length=1)]
     """By the entity id as https://cilogon.org/idplist/ lists it; people of others cannot sign in."""
     groups_claim: str = ""
     """The claim that lists a person's groups."""

@@ -79,6 +79,12 @@ def _web_address(text: str) -> str:
     return text
 
 
+def _entity(text: str) -> str:
+    if not re.fullmatch(r"urn:[^\s]+", text):
+        _web_address(text)
+    return text
+
+
 def _number_as_text(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -105,5 +111,7 @@ UrlPath: TypeAlias = Annotated[str, AfterValidator(_url_path)]
 """Where a server's page opens: a path below the server's own address, or empty."""
 WebAddress: TypeAlias = Annotated[str, AfterValidator(_web_address)]
 """A full http or https address."""
+EntityId: TypeAlias = Annotated[str, AfterValidator(_entity)]
+"""How SAML names an identity provider: a web address, or a urn."""
 Title: TypeAlias = Annotated[str, Field(min_length=1, max_length=120)]
 """A line that people read."""

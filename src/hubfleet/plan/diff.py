@@ -83,9 +83,14 @@ def _changes(
 ) -> Iterable[Change]:
     for key in sorted({*old, *resource.values}):
         before, after = old.get(key), resource.values.get(key)
-        if before != after:
+        if _said(before) != _said(after):
             where = origins.get((resource.id, key), "")
             yield Change(key=key, old=before, new=after, where=str(where))
+
+
+def _said(value: Value) -> Value:
+    """Return a value so that not said and empty are the same."""
+    return None if value == "" else value
 
 
 def _created(resource: Resource) -> tuple[str, ...]:

@@ -29,8 +29,14 @@ class Machine(StrictModel):
     """Version of hubfleet; another one restarts programs."""
     ports: dict[str, int]
     """Ports on loopback by use; see `port_names`."""
-    fleet_folder: str = ""
-    """Where the fleet's files are, for the logo and the Python file that a hub names."""
+    fleet_files: dict[str, str] = {}
+    """Files of the fleet that hubs name (logo, Python file), by their path: the content in base64. They go along with
+    the hub, which may not reach the fleet's folder, and a change of them is a change of the hub."""
+
+
+def fleet_paths(hub: Hub) -> tuple[str, ...]:
+    """Return the files of the fleet that a hub names."""
+    return tuple(path for path in (hub.python_file, hub.branding.logo) if path)
 
 
 def isolated(cluster: Cluster, machine: Machine) -> bool:

@@ -1,5 +1,6 @@
 """From a fleet to what runs on one machine: a pure function, so that supervisor, units and chart agree."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel
@@ -14,7 +15,7 @@ from hubfleet.model.settings.agent import AgentCaller, AgentCeilings, AgentFolde
 from hubfleet.model.settings.hub import AgentAddress, HubProgram
 from hubfleet.plan.actions import Resource, Value
 from hubfleet.plan.front import front
-from hubfleet.plan.machine import Machine, internal_address, program_of
+from hubfleet.plan.machine import Machine, fleet_paths, internal_address, program_of
 
 HUB_SECRETS = ("cookie", "crypt", "routes-token", "check-token", "culler-token", "agent-key")
 MADE_FOR = {"shared-password": ("shared-password", "admin-password"), "native": ("admin-password",)}
@@ -120,8 +121,8 @@ def _hub(fleet: Fleet, hub: Hub, machine: Machine) -> Resource:
         database=f"sqlite:///{folder}/jupyterhub.sqlite",
         secrets=secrets,
         culled=_culls(hub),
-        python_file=f"{machine.fleet_folder}/{hub.python_file}" if hub.python_file else "",
-        logo=f"{machine.fleet_folder}/{hub.branding.logo}" if hub.branding.logo else "",
+        python_file=f"{machine.data}/programs/{name}/{_file_name(hub.python_file)}" if hub.python_file else "",
+        logo=f"{machine.data}/programs/{name}/{_file_name(hub.branding.logo)}" if hub.branding.logo else "",
     )
     start = (
         "from hubfleet.hub.configure import configure\n"
@@ -139,7 +140,14 @@ def _hub(fleet: Fleet, hub: Hub, machine: Machine) -> Resource:
     )
     program = program.model_copy(
         update={
-            "files": (*program.files, ProgramFile(path="jupyterhub_config.py", content=start)),
+            "files": (
+                *program.files,
+                ProgramFile(path="jupyterhub_config.py", content=start),
+                *(
+                    ProgramFile(path=_file_name(path), content=machine.fleet_files[path], encoding="base64")
+                    for path in fleet_paths(hub)
+                ),
+            ),
             "groups": tuple(f"agent-{cluster}" for cluster in hub.servers_on),
             "reads": (f"secrets/{hub.name}",),
             "after": ("routes",),
@@ -150,12 +158,25 @@ def _hub(fleet: Fleet, hub: Hub, machine: Machine) -> Resource:
     return Resource(
         kind="hub",
         name=hub.name,
-        values={"address": hub.url, **flatten(hub)},
+        values={"address": hub.url, **flatten(hub), **_prints(hub, machine)},
         programs=(program, *_culler(hub, machine)),
         secrets=tuple(f"{hub.name}/{name}" for name in made if name not in given),
         given={f"{hub.name}/{name}": reference for name, reference in given.items()},
         staging_for=hub.twin_of,
     )
+
+
+def _file_name(path: str) -> str:
+    """Return the name under which a file of the fleet lies beside the hub's own."""
+    return f"fleet-{path.replace('/', '-')}"
+
+
+def _prints(hub: Hub, machine: Machine) -> Mapping[str, Value]:
+    """Return what tells in a plan that the content of a file has changed."""
+    return {
+        f"content of {path}": hashlib.sha256(machine.fleet_files[path].encode()).hexdigest()[:12]
+        for path in fleet_paths(hub)
+    }
 
 
 def _culls(hub: Hub) -> bool:

@@ -41,7 +41,7 @@ class HubProgram(StrictModel):
     database: str
     """SQLAlchemy URL; by default a file below the folder. A URL with a password is a path to a file that holds it."""
     secrets: str
-    """Folder of the hub's generated secrets: cookie, crypt, routes-token, check-token, shared-password, admin-password."""
+    """Folder of the hub's secrets: cookie, crypt, tokens, the agent's key, passwords and what the fleet gives."""
     python_file: str = ""
     """Path of the operator's own configuration file, empty for none."""
     culled: bool = True

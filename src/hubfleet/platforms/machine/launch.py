@@ -5,16 +5,18 @@ import os
 import re
 import shutil
 import sys
+from base64 import b64decode
 from pathlib import Path
 
 from hubfleet._kit.files import write_if_changed
 from hubfleet.errors import PlatformError
-from hubfleet.model.program import Program
+from hubfleet.model.program import Program, ProgramFile
 from hubfleet.platforms.machine import secrets
 from hubfleet.platforms.machine.accounts import Accounts
 from hubfleet.platforms.machine.keeper import Launch
 from hubfleet.platforms.machine.places import Places
-from hubfleet.platforms.machine.reach import reachable
+from hubfleet.platforms.machine.reach import first_closed, reachable
+from hubfleet.platforms.machine.units import Setting
 from hubfleet.protocol.signing import CallerKey
 
 FILLED = re.compile(r"@\{(public-key|group) ([a-z0-9-]+)\}")
@@ -32,7 +34,7 @@ def prepare(program: Program, places: Places, accounts: Accounts) -> None:
         _give(folder, owner, 0o750, top=True)
         for file in program.files:
             path = folder / file.path
-            write_if_changed(path, fill(file.content, places, accounts), mode=file.mode)
+            write_if_changed(path, _content(file, places, accounts), mode=file.mode)
             if owner is not None:
                 os.chown(path, 0, owner[1])
         for name in program.reads:
@@ -48,6 +50,10 @@ def prepare(program: Program, places: Places, accounts: Accounts) -> None:
             f"cannot write {error.filename or folder}: {error.strerror}",
             hint="free some space or mend the permissions, then apply again: nothing has been changed half",
         ) from error
+
+
+def _content(file: ProgramFile, places: Places, accounts: Accounts) -> str | bytes:
+    return b64decode(file.content) if file.encoding == "base64" else fill(file.content, places, accounts)
 
 
 def fill(text: str, places: Places, accounts: Accounts) -> str:
@@ -73,9 +79,31 @@ def launch_of(program: Program, places: Places, accounts: Accounts) -> Launch:
         command = reachable(
             command, owner, groups, low_ports=program.low_ports, software=software_folders(), data=places.data
         )
-    environment = {
+    log = places.logs / f"{program.name}.log"
+    return Launch(command, _environment(program, places), folder, log)
+
+
+def setting_of(program: Program, places: Places, accounts: Accounts, *, fleet: str) -> Setting:
+    """Return what a unit of systemd needs besides its program."""
+    owner = accounts.of(program.user)
+    software = software_folders()
+    ways = sorted({folder for path in (*software, places.data) if (folder := first_closed(path)) is not None})
+    return Setting(
+        fleet=fleet,
+        data=places.data,
+        owner=owner,
+        groups=() if owner is None else tuple(given[1] for name in program.groups if (given := accounts.of(name))),
+        environment=_environment(program, places),
+        python=sys.executable,
+        software=software,
+        closed=tuple(ways) if owner else (),
+    )
+
+
+def _environment(program: Program, places: Places) -> dict[str, str]:
+    return {
         "PATH": f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME": str(folder),
+        "HOME": str(places.programs / program.name),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -83,8 +111,6 @@ def launch_of(program: Program, places: Places, accounts: Accounts) -> Launch:
         **_proxies(),
         **program.environment,
     }
-    log = places.logs / f"{program.name}.log"
-    return Launch(command, environment, folder, log)
 
 
 def software_folders() -> tuple[Path, ...]:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from functools import partial
 from ipaddress import IPv4Network
@@ -15,7 +16,7 @@ from hubfleet.model.hub import Hub
 from hubfleet.model.settings.hub import HubProgram
 from hubfleet.plan import programs, proof, sign_in_proof
 from hubfleet.plan.actions import Action, Applied, Observed, Resource
-from hubfleet.plan.machine import Machine
+from hubfleet.plan.machine import Machine, fleet_paths
 from hubfleet.plan.platform import Platform, Revision
 from hubfleet.platforms.machine import networks, ports, secrets
 from hubfleet.platforms.machine.agents import Agents
@@ -190,8 +191,17 @@ class MachinePlatform(Platform):
             python=sys.executable,
             version=__version__,
             ports=self._ports(),
-            fleet_folder=str(self._folder),
+            fleet_files=self._fleet_files(),
         )
+
+    def _fleet_files(self) -> dict[str, str]:
+        found = {}
+        for path in {path for hub in self._fleet.hubs.values() for path in fleet_paths(hub)}:
+            try:
+                found[path] = b64encode((self._folder / path).read_bytes()).decode()
+            except OSError as error:
+                raise PlatformError(f"cannot read {str(self._folder / path)!r}: {error.strerror}") from error
+        return found
 
     def _network(self) -> IPv4Network:
         return networks.network(self.places.data / "network", start=str(self.places.data))

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from hubfleet._kit import logs
-from hubfleet._kit.files import locked, write_atomic
+from hubfleet._kit.files import locked, write_atomic, write_if_changed
 from hubfleet._kit.process import ProcessId
 from hubfleet.errors import HubfleetError, PlatformError
 from hubfleet.model.program import Program
@@ -25,6 +25,7 @@ from hubfleet.platforms.machine.accounts import Accounts
 from hubfleet.platforms.machine.keeper import Keeper, Launch, Status
 from hubfleet.platforms.machine.launch import MARK, launch_of, prepare
 from hubfleet.platforms.machine.places import Places
+from hubfleet.platforms.machine.upkeep import only_reload
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ class Supervisor:
     def take_over(self) -> None:
         """Keep up what an earlier supervisor kept up; what still runs goes on, what does not is started."""
         _record_running(self._places)
+        if not _still_here(self._places):
+            return
         for path in sorted(self._places.programs.glob("*/program.json")):
             program = Program.model_validate_json(path.read_text())
             self._keep(program)
@@ -123,16 +126,6 @@ class Supervisor:
         return self._keepers[name]
 
 
-def only_reload(old: Program, new: Program) -> bool:
-    """Say whether a changed program can go on and read its files again."""
-    if not new.reload_signal:
-        return False
-    kept = set(new.keeps)
-    stays = {"files": tuple(file for file in new.files if file.path not in kept)}
-    was = {"files": tuple(file for file in old.files if file.path not in kept)}
-    return old.model_copy(update=was) == new.model_copy(update=stays)
-
-
 def _stop_order(programs: list[Program]) -> list[str]:
     """Return names so that each program comes before those that it waited for."""
     left = {program.name: program for program in programs}
@@ -144,6 +137,17 @@ def _stop_order(programs: list[Program]) -> list[str]:
             order.append(name)
             del left[name]
     return order
+
+
+def _still_here(places: Places) -> bool:
+    """Say whether the data folder is where it was; one that was moved or restored gets its programs from an apply."""
+    note = places.data / "place"
+    moved = note.exists() and note.read_text() != str(places.data)
+    if moved:
+        for path in places.programs.glob("*/program.json"):
+            path.unlink()
+    write_if_changed(note, str(places.data), mode=0o600)
+    return not moved
 
 
 def _record_running(places: Places) -> None:

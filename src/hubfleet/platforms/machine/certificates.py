@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -28,8 +28,6 @@ from hubfleet.platforms.machine.places import Places
 FILE = "given.pem"
 HAD_S = 180.0
 """How long an authority may take for the first certificate of a hub."""
-FRESH = timedelta(minutes=1)
-"""A failure so long ago still counts: no sooner is it tried again."""
 LOOK_S = 0.2
 
 
@@ -60,6 +58,7 @@ class Certificates:
         self._fleet = fleet
         self._folder = folder
         self._places = places
+        self._since = datetime.now(UTC)
 
     @property
     def _https(self) -> Https | None:
@@ -120,7 +119,7 @@ class Certificates:
 
         Args:
             host: the address.
-            again: called once to have it asked for at once, where the last failure is not new.
+            again: called once to have it asked for again soon, where the last failure is older than this command.
             tell: called with what is going on.
 
         Raises:
@@ -129,14 +128,13 @@ class Certificates:
         https = self._https
         if https is None or not https.acme:
             return
-        begun = datetime.now(UTC)
         end, asked = time.monotonic() + HAD_S, False
         while time.monotonic() < end:
             state = self._fetched().get(host, CertificateState(host=host))
             if state.expires and state.expires > datetime.now(UTC):
                 return
             if state.failures and not state.asking:
-                if state.limited or (state.tried and state.tried > begun - FRESH):
+                if state.limited or (state.tried and state.tried >= self._since):
                     raise ProofError(f"no certificate for {host}: {state.problem}", hint=state.hint)
                 if not asked:
                     again()

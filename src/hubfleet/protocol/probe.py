@@ -27,4 +27,4 @@ def _split(url: str) -> tuple[httpx.HTTPTransport, str]:
         path, _, target = url.removeprefix(UNIX).partition(":")
         return httpx.HTTPTransport(uds=path), f"http://localhost{target}"
     # a program of this machine is asked whether it lives, not who it is
-    return httpx.HTTPTransport(verify=False), url  # noqa: S501
+    return httpx.HTTPTransport(verify=False), url

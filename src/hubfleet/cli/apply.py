@@ -33,7 +33,7 @@ def apply(
     """Make what runs as the files say: plans, shows and asks first."""
     loaded = load_fleet(fleet)
     with Progress() as progress:
-        machine = machine_of(loaded, folder(fleet), data, key=age_key, tell=progress.tell)
+        machine = machine_of(loaded, folder(fleet), data, key=age_key, lasting=True, tell=progress.tell)
         made = _kept(file) if file else plan_of(loaded, machine)
     show(made)
     if made.empty:

@@ -38,11 +38,12 @@ def machine_of(
     data: Path | None,
     *,
     key: Path | None = None,
+    lasting: bool = False,
     tell: Callable[[str], None] = lambda _text: None,
 ) -> MachinePlatform:
-    """Return the platform of the machine that a fleet runs on."""
+    """Return the platform of the machine that a fleet runs on; `lasting` as in `MachinePlatform`."""
     place = (data or default_data(loaded.fleet.name)).absolute()
-    return MachinePlatform(loaded.fleet, folder.absolute(), place, identity=key, tell=tell)
+    return MachinePlatform(loaded.fleet, folder.absolute(), place, identity=key, lasting=lasting, tell=tell)
 
 
 def plan_of(loaded: Loaded, machine: MachinePlatform) -> Plan:

@@ -30,7 +30,7 @@ def rollback(
 ) -> None:
     """Bring a hub back to an earlier revision and prove it; the files stay as they are."""
     loaded = load_fleet(fleet)
-    machine = machine_of(loaded, folder(fleet), data)
+    machine = machine_of(loaded, folder(fleet), data, lasting=True)
     wanted = _wanted(machine, hub, number)
     now = machine.observe()
     mine = Observed(applied={name: item for name, item in now.applied.items() if name == f"hub {hub}"})

@@ -17,6 +17,7 @@ from hubfleet.cli.fleet import FleetOption, folder, load_fleet
 from hubfleet.cli.machine import DataOption, KeyOption, machine_of, plan_of
 from hubfleet.cli.progress import Progress
 from hubfleet.config.load import Loaded
+from hubfleet.errors import PlanError
 from hubfleet.model.hub import Hub
 from hubfleet.plan.applier import Outcome
 from hubfleet.platforms.machine.platform import MachinePlatform
@@ -29,6 +30,11 @@ def up(fleet: FleetOption = None, data: DataOption = None, age_key: KeyOption = 
     """Start a fleet on this machine, prove its hubs, and stay; Ctrl-C ends it."""
     loaded = load_fleet(fleet)
     machine = machine_of(loaded, folder(fleet), data, key=age_key)
+    if machine.control.lasting:
+        raise PlanError(
+            f"systemd keeps the fleet {loaded.fleet.name!r} up on this machine",
+            hint="change it by `hubfleet apply`, or end that with `hubfleet down` first",
+        )
     machine.places.prepare()
     with locked(
         machine.places.data / "up.lock",

@@ -6,28 +6,21 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from hubfleet._kit import process
-from hubfleet._kit.logs import redact
 from hubfleet._kit.process import ProcessId
 from hubfleet.errors import PlatformError, TemporaryPlatformError
 from hubfleet.model.program import Program
 from hubfleet.platforms.machine.keeper import Status, recorded
-from hubfleet.platforms.machine.places import Places
+from hubfleet.platforms.machine.upkeep import Upkeep
 
 START_S = 15.0
 ANSWER_S = 120.0
-HEALTHY_S = 120.0
-"""How long a program may take, those that it waits for included."""
 
 
-@dataclass(frozen=True)
-class Control:
+class Control(Upkeep):
     """The supervisor of one data folder, as seen from outside."""
-
-    places: Places
 
     def runs(self) -> bool:
         """Say whether a supervisor answers."""
@@ -88,32 +81,6 @@ class Control:
             self._ask({"do": "end"})
         except TemporaryPlatformError:
             return
-
-    def wait_healthy(self, name: str) -> None:
-        """Wait until a program answers its health check.
-
-        Raises:
-            PlatformError: it does not within its time, or ends again and again.
-        """
-        end = time.monotonic() + HEALTHY_S
-        while time.monotonic() < end:
-            status = self.status().get(name)
-            if status is not None and status.state == "healthy":
-                return
-            if status is not None and status.restarts >= 3:
-                break
-            time.sleep(0.05)
-        status = self.status().get(name)
-        detail = f" ({status.detail})" if status and status.detail else ""
-        raise PlatformError(
-            f"program {name!r} does not come up{detail}",
-            hint=f"its last words: {self._last_words(name)} (more: hubfleet logs {name})",
-        )
-
-    def _last_words(self, name: str) -> str:
-        log = self.places.logs / f"{name}.log"
-        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-        return redact(lines[-1][:300]) if lines else "none"
 
     def _ask(self, request: dict[str, object]) -> dict[str, Status]:
         try:

@@ -21,7 +21,7 @@ from hubfleet.plan.platform import Platform, Revision
 from hubfleet.platforms.machine import networks, ports, secrets
 from hubfleet.platforms.machine.agents import Agents
 from hubfleet.platforms.machine.certificates import Certificates
-from hubfleet.platforms.machine.control import Control
+from hubfleet.platforms.machine.choice import upkeep_of
 from hubfleet.platforms.machine.places import Places
 from hubfleet.platforms.machine.revisions import Revisions
 from hubfleet.protocol.front_door import FrontDoor
@@ -42,6 +42,7 @@ class MachinePlatform(Platform):
         data: Path,
         *,
         identity: Path | None = None,
+        lasting: bool = False,
         tell: Callable[[str], None] = lambda _text: None,
     ) -> None:
         """Make the platform; nothing is touched yet.
@@ -51,10 +52,11 @@ class MachinePlatform(Platform):
             folder: the fleet's own files, where secrets are.
             data: the machine's data folder.
             identity: the file with the age key that opens the fleet's secrets.
+            lasting: whether programs that nothing keeps up yet shall outlast a reboot, where systemd runs.
             tell: called with what is going on while something takes its time.
         """
         self.places = Places(data)
-        self.control = Control(self.places)
+        self.control = upkeep_of(self.places, fleet.name, lasting=lasting)
         self.agents = Agents(self.places)
         self.certificates = Certificates(fleet, folder, self.places)
         self._fleet = fleet

@@ -4,7 +4,7 @@ import asyncio
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from hubfleet._kit import names
 from hubfleet.hub.agents import AgentLink
@@ -12,8 +12,24 @@ from hubfleet.hub.stops import Stops
 from hubfleet.model.settings.hub import HubProgram
 from hubfleet.protocol.messages import Server
 
-if TYPE_CHECKING:
-    from hubfleet.hub.spawner import AgentSpawner
+
+class OwnSpawner(Protocol):
+    """What is needed here of `AgentSpawner`."""
+
+    @property
+    def server_id(self) -> str:
+        """The server's lasting id."""
+
+    @property
+    def active(self) -> bool:
+        """Whether JupyterHub counts it as running, or about to."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it answered."""
+
+    async def poll_and_notify(self) -> int | None:
+        """Let JupyterHub look at once."""
 
 
 @dataclass
@@ -23,7 +39,7 @@ class HubContext:
     settings: HubProgram
     links: Mapping[str, AgentLink]
     stops: Stops
-    spawners: "weakref.WeakSet[AgentSpawner]" = field(default_factory=weakref.WeakSet)
+    spawners: "weakref.WeakSet[OwnSpawner]" = field(default_factory=weakref.WeakSet)
     tasks: set["asyncio.Future[Any]"] = field(default_factory=set)
 
     def keep(self, task: "asyncio.Future[Any]") -> None:

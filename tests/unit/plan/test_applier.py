@@ -1,69 +1,15 @@
 """Apply: order, proof, putting back, and what is left alone."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from hubfleet.errors import PlatformError, ProofError, WorldChangedError
-from hubfleet.plan.actions import Action, Applied, Observed, Plan, Resource
+from hubfleet.errors import WorldChangedError
+from hubfleet.plan.actions import Action, Plan, Resource
 from hubfleet.plan.applier import Outcome, apply
 from hubfleet.plan.diff import diff
 from hubfleet.plan.journal import Journal
-from hubfleet.plan.platform import Platform, Revision
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class Desk(Platform):
-    """A platform of dictionaries."""
-
-    def __init__(self, *wanted: Resource) -> None:
-        self.wanted = wanted
-        self.kept: dict[str, list[Revision]] = {}
-        self.unprovable: set[str] = set()
-        self.broken: set[str] = set()
-        self.log: list[str] = []
-
-    def desired(self) -> Sequence[Resource]:
-        return self.wanted
-
-    def observe(self) -> Observed:
-        newest = {name: kept[0] for name, kept in self.kept.items()}
-        return Observed(
-            applied={name: Applied(resource=item.resource, revision=item.number) for name, item in newest.items()}
-        )
-
-    def carry_out(self, action: Action) -> bool:
-        name = action.resource.id
-        self.log.append(f"{action.do} {name}")
-        if name in self.broken:
-            raise PlatformError("the disk is full")
-        if action.do == "delete":
-            del self.kept[name]
-        else:
-            self._add(action.resource)
-        return True
-
-    def prove(self, hub: Resource) -> None:
-        self.log.append(f"prove {hub.id}")
-        if hub.id in self.unprovable:
-            raise ProofError("the notebook says 284")
-
-    def revisions(self, resource: str) -> Sequence[Revision]:
-        return self.kept.get(resource, [])
-
-    def mark(self, resource: str, *, proven: bool) -> None:
-        self.kept[resource][0] = self.kept[resource][0].model_copy(update={"proven": proven})
-
-    def restore(self, revision: Revision) -> None:
-        self.log.append(f"restore {revision.resource.id} {revision.number}")
-        self._add(revision.resource, proven=revision.proven)
-
-    def _add(self, resource: Resource, *, proven: bool | None = None) -> None:
-        kept = self.kept.setdefault(resource.id, [])
-        kept.insert(0, Revision(number=len(kept) + 1, resource=resource, at=NOW, proven=proven))
+from hubfleet.testing.platforms import FakePlatform
 
 
 def hub(name: str, title: str = "One", staging_for: str = "") -> Resource:
@@ -73,14 +19,14 @@ def hub(name: str, title: str = "One", staging_for: str = "") -> Resource:
 AGENT = Resource(kind="agent", name="west")
 
 
-def run(desk: Desk, folder: Path) -> Outcome:
+def run(desk: FakePlatform, folder: Path) -> Outcome:
     plan = diff(desk.desired(), desk.observe(), fleet="f", origins={})
     return apply(plan, desk, Journal(folder / "journal"), lambda *_: None)
 
 
 def test_what_others_rest_on_comes_first_and_each_hub_is_proven(tmp_path: Path) -> None:
     """The agent comes before hubs, staging before production, a proof after each hub."""
-    desk = Desk(hub("ocean"), hub("ocean-staging", staging_for="ocean"), AGENT)
+    desk = FakePlatform(hub("ocean"), hub("ocean-staging", staging_for="ocean"), AGENT)
     assert run(desk, tmp_path).good
     assert desk.log == [
         "create agent west",
@@ -93,14 +39,14 @@ def test_what_others_rest_on_comes_first_and_each_hub_is_proven(tmp_path: Path) 
 
 def test_a_second_apply_does_nothing(tmp_path: Path) -> None:
     """What is there as desired gives an empty plan."""
-    desk = Desk(hub("ocean"), AGENT)
+    desk = FakePlatform(hub("ocean"), AGENT)
     run(desk, tmp_path)
     assert diff(desk.desired(), desk.observe(), fleet="f", origins={}).empty
 
 
 def test_a_twin_that_fails_its_proof_leaves_production_alone_and_others_go_on(tmp_path: Path) -> None:
     """Only the hub whose rehearsal failed waits."""
-    desk = Desk(hub("ocean"), hub("ocean-staging", staging_for="ocean"), hub("river"))
+    desk = FakePlatform(hub("ocean"), hub("ocean-staging", staging_for="ocean"), hub("river"))
     desk.unprovable = {"hub ocean-staging"}
     outcome = run(desk, tmp_path)
     assert [action.resource.name for action in outcome.left_alone] == ["ocean"]
@@ -109,17 +55,17 @@ def test_a_twin_that_fails_its_proof_leaves_production_alone_and_others_go_on(tm
 
 def test_a_hub_that_fails_its_proof_is_put_back(tmp_path: Path) -> None:
     """The newest proven revision runs again, as a new revision."""
-    desk = Desk(hub("ocean"))
+    desk = FakePlatform(hub("ocean"))
     run(desk, tmp_path)
     desk.wanted, desk.unprovable = (hub("ocean", title="Two"),), {"hub ocean"}
     assert not run(desk, tmp_path).good
     assert desk.log[-1] == "restore hub ocean 1"
-    assert desk.kept["hub ocean"][0].resource.values["title"] == "One"
+    assert desk.revisions("hub ocean")[0].resource.values["title"] == "One"
 
 
 def test_a_new_hub_that_fails_is_left_to_look_at(tmp_path: Path) -> None:
     """There is nothing to put back."""
-    desk = Desk(hub("ocean"))
+    desk = FakePlatform(hub("ocean"))
     desk.unprovable = {"hub ocean"}
     assert not run(desk, tmp_path).good
     assert not any(line.startswith("restore") for line in desk.log)
@@ -127,7 +73,7 @@ def test_a_new_hub_that_fails_is_left_to_look_at(tmp_path: Path) -> None:
 
 def test_hubs_wait_for_a_shared_part_that_failed(tmp_path: Path) -> None:
     """Without its agent no hub is begun."""
-    desk = Desk(hub("ocean"), AGENT)
+    desk = FakePlatform(hub("ocean"), AGENT)
     desk.broken = {"agent west"}
     outcome = run(desk, tmp_path)
     assert desk.log == ["create agent west"]
@@ -136,14 +82,14 @@ def test_hubs_wait_for_a_shared_part_that_failed(tmp_path: Path) -> None:
 
 def test_names_are_compared_whole(tmp_path: Path) -> None:
     """A failure of `uk-2` does not stop `uk` (a fault of an existing fleet tool)."""
-    desk = Desk(hub("uk"), hub("uk-2"))
+    desk = FakePlatform(hub("uk"), hub("uk-2"))
     desk.unprovable = {"hub uk-2"}
     assert [action.resource.name for action in run(desk, tmp_path).done] == ["uk"]
 
 
 def test_a_plan_for_another_world_is_refused(tmp_path: Path) -> None:
     """Two plans from one state: the second is refused once the first was applied."""
-    desk = Desk(hub("ocean"))
+    desk = FakePlatform(hub("ocean"))
     plan: Plan = diff(desk.desired(), desk.observe(), fleet="f", origins={})
     apply(plan, desk, Journal(tmp_path / "journal"), lambda *_: None)
     with pytest.raises(WorldChangedError):
@@ -152,7 +98,7 @@ def test_a_plan_for_another_world_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_no_longer_desired_is_deleted(tmp_path: Path) -> None:
     """A deleted file is planned (a fault of an existing fleet tool)."""
-    desk = Desk(hub("ocean"), hub("river"))
+    desk = FakePlatform(hub("ocean"), hub("river"))
     run(desk, tmp_path)
     desk.wanted = (hub("ocean"),)
     plan = diff(desk.desired(), desk.observe(), fleet="f", origins={})
@@ -166,7 +112,7 @@ def test_an_interrupted_apply_is_seen_and_continued(tmp_path: Path) -> None:
     class Killed(BaseException):
         pass
 
-    desk = Desk(AGENT, hub("ocean"))
+    desk = FakePlatform(AGENT, hub("ocean"))
     carry_out = desk.carry_out
 
     def killed(action: Action) -> bool:

@@ -1,10 +1,8 @@
 """HAProxy and routes against configurable-http-proxy: requests a second, and the time that a new route takes.
 
 Both get the same tiny upstream (HAProxy itself, answering from memory), the same routes and the same load from `wrk`.
-Run it from the project's folder: `.venv/bin/python benchmarks/proxy.py [--json] [--seconds 5] [--routes 5000]`.
 """
 
-import argparse
 import asyncio
 import http.client
 import json
@@ -12,47 +10,55 @@ import os
 import re
 import shutil
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from benchmarks.figure import Figure
+from hubfleet._kit import process
+from integration.routes.conftest import proxy_maker
+from programs import Programs, ask, free_port, started, wait_for
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
-
-from hubfleet._kit import process  # noqa: E402
-from integration.routes.conftest import proxy_maker  # noqa: E402
-from programs import Programs, ask, free_port, started, wait_for  # noqa: E402
-
-TOKEN = "ocean-token-0123456789"
-Add = Callable[[str, str], None]
+AGAINST = "configurable-http-proxy"
+CHP_TOKEN = "ocean-token-0123456789"
+SECONDS, ROUTES = 5, 5000
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--routes", type=int, default=5000)
-    chosen = parser.parse_args()
+def measure() -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder, started(Path(folder)) as running:
-        figures = measure(running, Path(folder), chosen.seconds, chosen.routes)
-    print(json.dumps(figures, indent=1) if chosen.json else table(figures))
+        found = both(running, Path(folder), SECONDS, ROUTES)
+    ours, theirs, direct = found["HAProxy + routes"], found[AGAINST], found["direct"]
+
+    def row(what: str, key: str, unit: str, **more: Any) -> Figure:
+        return Figure(what, ours[key], unit, theirs[key], AGAINST, **more)
+
+    rate = row("proxy, requests/s", "requests_per_s", "/s", better="more", hold=8.0)
+    return [
+        replace(
+            rate, note=f"without a proxy {direct['requests_per_s']:,.0f}; all share the cores with the load itself"
+        ),
+        row("proxy, processor time of a request", "cpu_us", "µs"),
+        row("proxy, 99th percentile", "p99_ms", "ms"),
+        Figure(
+            f"a route added to {ROUTES:,}", ours["add_ms"], "ms", hold=5.0, note=f"{AGAINST}: {theirs['add_ms']} ms"
+        ),
+        row("… and its first request served", "add_and_serve_ms", "ms"),
+    ]
 
 
-def measure(running: Programs, folder: Path, seconds: int, routes: int) -> dict[str, dict[str, float]]:
+def both(running: Programs, folder: Path, seconds: int, routes: int) -> dict[str, dict[str, float]]:
     upstream = start_upstream(running, folder)
     target = f"http://127.0.0.1:{upstream}"
     proxy = proxy_maker(running, folder)()
     front, api, real_pid = start_real(running)
-    ours = Api(proxy.settings.api.port)
-    theirs = Api(api)
     figures = {}
-    both = (
-        ("HAProxy + routes", ours, proxy.port, proxy.worker()),
-        ("configurable-http-proxy", theirs, front, real_pid),
-    )
-    for name, one, port, pid in both:
+    for name, one, port, pid in (
+        ("HAProxy + routes", Api(proxy.settings.api.port), proxy.port, proxy.worker()),
+        (AGAINST, Api(api), front, real_pid),
+    ):
         one.add("/user/bench", target)
         fill(one, routes, target)
         figures[name] = {**time_add(one, port, target), **load_and_cpu(port, seconds, pid)}
@@ -68,7 +74,7 @@ class Api:
 
     def add(self, path: str, target: str) -> None:
         body = json.dumps({"target": target, "user": path})
-        self.connection.request("POST", f"/api/routes{path}", body, {"Authorization": f"token {TOKEN}"})
+        self.connection.request("POST", f"/api/routes{path}", body, {"Authorization": f"token {CHP_TOKEN}"})
         answer = self.connection.getresponse()
         answer.read()
         assert answer.status == 201, answer.status
@@ -167,29 +173,8 @@ def start_real(running: Programs) -> tuple[int, int, int]:
         process.run(install, timeout_s=300)
     front, api = free_port(), free_port()
     command = [str(program), "--ip", "127.0.0.1", "--port", str(front), "--api-ip", "127.0.0.1", "--api-port", str(api)]
-    started_program = running.start("chp", [*command, "--log-level", "error"], env={"CONFIGPROXY_AUTH_TOKEN": TOKEN})
+    started_program = running.start(
+        "chp", [*command, "--log-level", "error"], env={"CONFIGPROXY_AUTH_TOKEN": CHP_TOKEN}
+    )
     wait_for("configurable-http-proxy", lambda: ask(api, "/").status)
     return front, api, started_program.pid
-
-
-def table(figures: dict[str, dict[str, float]]) -> str:
-    ours, theirs = figures["HAProxy + routes"], figures["configurable-http-proxy"]
-    lines = [f"{'':24}{'requests/s':>12}{'p99 ms':>10}{'add ms':>10}{'add p95':>10}{'add+serve':>11}{'cpu us':>9}"]
-    for name, row in figures.items():
-        cells = (
-            row.get(key) for key in ("requests_per_s", "p99_ms", "add_ms", "add_p95_ms", "add_and_serve_ms", "cpu_us")
-        )
-        texts = ["" if cell is None else f"{cell:,.2f}" for cell in cells]
-        lines.append(
-            f"{name:24}"
-            + "".join(f"{text:>{width}}" for text, width in zip(texts, (12, 10, 10, 10, 11, 9), strict=True))
-        )
-    ratio = ours["requests_per_s"] / theirs["requests_per_s"]
-    cpu = theirs["cpu_us"] / ours["cpu_us"]
-    lines.append(f"{ratio:.1f}x the requests/s (to hold: 8x), {cpu:.1f}x the requests per second of processor time")
-    lines.append(f"a route in {ours['add_ms']:.2f} ms (to hold: under 5)")
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,92 @@
+"""hubfleet's side: a fleet of one hub that is up, with people who may be added by REST."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from benchmarks.hubs import SCOPES, TOKEN, Hub
+from hubfleet._kit.process import ProcessId
+from hubfleet.agent.launchers import labels
+from hubfleet.agent.parts import label
+from hubfleet.config.load import load
+from hubfleet.model.settings.agent import AgentSettings
+from hubfleet.plan.actions import Action
+from hubfleet.platforms.machine.platform import MachinePlatform
+from machines import CLUSTER, Machine, machine, up
+
+NAME = "bench"
+_HUB = """\
+sign_in: {with: shared-password}
+allow: {everyone: true}
+user_subdomains: false
+python_file: admin.py
+"""
+_ADMIN = f"""\
+c.JupyterHub.services = [*c.JupyterHub.services, {{"name": "bench", "api_token": "{TOKEN}"}}]
+c.JupyterHub.load_roles = [*c.JupyterHub.load_roles, {{"name": "bench", "services": ["bench"], "scopes": {SCOPES}}}]
+"""
+FILES = {f"hubs/{NAME}.yaml": _HUB, "admin.py": _ADMIN}
+
+
+@dataclass(frozen=True)
+class Ours:
+    """The fleet, and its hub."""
+
+    fleet: Machine
+    hub: Hub
+    platform: MachinePlatform
+
+    def pid(self, program: str) -> int:
+        """Return the process of a program."""
+        status = self.platform.control.status()[program]
+        assert status.pid is not None
+        return status.pid
+
+    def servers(self) -> list[int]:
+        """Return all processes of all servers, bubblewrap's own included."""
+        settings = (self.fleet.data / f"programs/agent-{CLUSTER}/settings.json").read_text()
+        found = labels.scan(label(AgentSettings.model_validate_json(settings))).values()
+        tops: list[ProcessId] = [top for item in found if (top := item.monitor or item.init)]
+        return [pid for top in tops for pid in (top.pid, *_below(top.pid))]
+
+    def home(self, person: str) -> Path:
+        """Return where a person's home is, after its first start."""
+        (home,) = (self.fleet.data / "agents" / CLUSTER / "homes" / NAME).glob(f"{person}-*")
+        return home
+
+
+@contextmanager
+def real() -> Iterator[Ours]:
+    """Give a fleet as `hubfleet up` starts it, with servers in bubblewrap; proven, so its software is warm."""
+    with machine(FILES) as made, up(made):
+        yield _of(made, _platform(made))
+
+
+@contextmanager
+def pretended() -> Iterator[Ours]:
+    """Give a fleet whose servers are the agent's in-process launcher's; no file can ask for that, only Python can."""
+    with machine(FILES) as made:
+        platform = _platform(made, launcher="in-process")
+        platform.places.prepare()
+        for resource in platform.desired():
+            platform.carry_out(Action(do="create", resource=resource))
+        yield _of(made, platform)
+
+
+def _platform(made: Machine, **cluster: object) -> MachinePlatform:
+    fleet = load(made.folder).fleet
+    clusters = {name: item.model_copy(update=cluster) for name, item in fleet.clusters.items()}
+    return MachinePlatform(fleet.model_copy(update={"clusters": clusters}), made.folder, made.data)
+
+
+def _of(made: Machine, platform: MachinePlatform) -> Ours:
+    assert os.environ.get("PYTHONPATH", "") == "", "another PYTHONPATH would count for one of the two only"
+    return Ours(made, Hub("hubfleet", made.port, f"{NAME}.localhost:{made.port}"), platform)
+
+
+def _below(pid: int) -> list[int]:
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]

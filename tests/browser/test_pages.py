@@ -1,5 +1,8 @@
 """The pages that people see: for everybody's eyes and hands, on a laptop and on a phone, by day and by night."""
 
+import json
+import os
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,6 +13,7 @@ from browser.people import Visitor, visit
 from browser.servers import stop
 from hubfleet.protocol.messages import StopReason
 from machines import Machine
+from programs import ask
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.xdist_group("browser")]
 
@@ -108,3 +112,57 @@ def test_without_javascript_by_keyboard_a_server_starts_and_the_choice_is_rememb
     expect(page.get_by_text("Nobody used it for a while")).to_be_visible()
     page.get_by_role("button", name="Start it again").click()
     expect(page.get_by_label("Memory", exact=True)).to_have_value("medium")
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"profile": "nosuch"}, "There is no profile 'nosuch'"),
+        ({"profile": "large"}, "only for the group staff"),
+        ({"profile": "standard", "options": {"size": "huge"}}, "has no choice 'huge'"),
+        ({"memory_gib": 64}, "There is no 'memory_gib' to choose"),
+    ],
+    ids=["unknown", "refused", "option", "field"],
+)
+def test_programs_are_held_to_the_same_choices(member: Visitor, asked: dict[str, object], says: str) -> None:
+    """JupyterHub's REST API answers 422 to what the form would not offer, and says why."""
+    member.open("/hub/token")
+    member.page.get_by_role("button", name="Request new API token").click()
+    token = member.page.locator("#token-result")
+    expect(token).to_have_text(re.compile(r"\w{16,}"))
+    answer = ask(
+        member.machine.port,
+        "/hub/api/users/sam/server",
+        host=f"ocean.localhost:{member.machine.port}",
+        method="POST",
+        headers={"Authorization": f"token {token.inner_text()}"},
+        body=json.dumps(asked),
+    )
+    assert answer.status == 422, answer.text
+    assert says in json.loads(answer.text)["message"]
+
+
+def test_a_start_that_fails_says_why_and_offers_another_try(someone: Callable[..., Visitor], fleet: Machine) -> None:
+    """Cause and next step are on the page where the person waits, and afterwards where he comes back to."""
+    visitor = someone("classroom")
+    visitor.sign_in("breaker", to="/hub/spawn")
+    visitor.start()
+    stop(fleet, "classroom", "breaker", StopReason.PERSON)
+    home = next(fleet.data.glob("agents/*/homes/classroom/breaker-*"))
+    owner = home.stat()
+    settings = home / ".jupyter" / "jupyter_server_config.py"
+    settings.parent.mkdir(exist_ok=True)
+    settings.write_text("raise SystemExit(\"No module named 'nosuchmodule'\")\n")
+    for path in (settings.parent, settings):
+        os.chown(path, owner.st_uid, owner.st_gid)
+    visitor.open("/hub/spawn")
+    visitor.page.get_by_role("button", name="Start").click()
+    expect(visitor.page.get_by_text("lacks the module 'nosuchmodule'").first).to_be_visible(timeout=60_000)
+    expect(visitor.page.get_by_role("heading", name="Your server did not start")).to_be_visible()
+    expect(visitor.page.get_by_role("button", name="Try again")).to_be_visible()
+    visitor.open("/hub/user/breaker/")
+    expect(visitor.page.get_by_role("heading", name="Your server did not start")).to_be_visible()
+    expect(visitor.page.get_by_text("lacks the module 'nosuchmodule'")).to_be_visible()
+    check(visitor)
+    visitor.page.get_by_role("button", name="Try again").click()
+    expect(visitor.page.get_by_role("heading", name="Start your server")).to_be_visible()

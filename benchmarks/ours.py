@@ -13,6 +13,7 @@ from hubfleet._kit.process import ProcessId
 from hubfleet.agent.launchers import labels
 from hubfleet.agent.parts import label
 from hubfleet.config.load import load
+from hubfleet.model.cluster import Ceilings
 from hubfleet.model.settings.agent import AgentSettings
 from hubfleet.plan.actions import Action
 from hubfleet.platforms.machine.platform import MachinePlatform
@@ -53,6 +54,11 @@ class Ours:
         tops: list[ProcessId] = [top for item in found if (top := item.monitor or item.init)]
         return [pid for top in tops for pid in (top.pid, *_below(top.pid))]
 
+    def programs(self) -> list[int]:
+        """Return the processes of all that a start needs beside the server."""
+        tops = [self.pid(name) for name in (f"agent-{CLUSTER}", "routes", "proxy", f"hub-{NAME}")]
+        return [*tops, *(pid for pid in _below(tops[2]))]
+
     def home(self, person: str) -> Path:
         """Return where a person's home is, after its first start."""
         (home,) = (self.fleet.data / "agents" / CLUSTER / "homes" / NAME).glob(f"{person}-*")
@@ -70,7 +76,7 @@ def real() -> Iterator[Ours]:
 def pretended() -> Iterator[Ours]:
     """Give a fleet whose servers are the agent's in-process launcher's; no file can ask for that, only Python can."""
     with machine(FILES) as made:
-        platform = _platform(made, launcher="in-process")
+        platform = _platform(made, launcher="in-process", network="shared", ceilings=Ceilings(servers=1000))
         platform.places.prepare()
         for resource in platform.desired():
             platform.carry_out(Action(do="create", resource=resource))

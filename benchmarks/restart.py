@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from benchmarks import ours, stock
 from benchmarks.figure import Figure
@@ -29,7 +30,11 @@ from programs import wait_for
 MANY, FEW, CLIENTS = 200, 5, 4
 OPEN, ASKING = "api", "api/status"
 """Paths of a server: one that anybody may ask, and one for which a server asks its hub who is asking."""
-_NO_CACHE = "c.HubOAuth.cache_max_age = 0\n"
+# `cache_max_age = 0` would mean the contrary: an identity is then kept for ever
+_NO_CACHE = """
+from jupyterhub.services import auth
+auth._ExpiringDict.__setitem__ = lambda self, key, value: None
+"""
 _UNSTOPPED = "did not pass the check at the hub's start"
 
 
@@ -69,9 +74,10 @@ def measure() -> list[Figure]:
         made.hub.start_all(people, at_once=2)
         made.hub.stop_all(people)
         for person in people:
-            _cache_nothing(made, person)
+            _cache_nothing(made.home(person))
         made.hub.start_all(people, at_once=2)
         few = _killed(made, people, ASKING)
+        assert few.asked.slowest_s > 1, "no server had to wait for the hub: identities were cached"
         made.hub.stop_all(people)
     other = _stock_killed()
     theirs = Figure(
@@ -119,9 +125,8 @@ async def _events(made: ours.Ours, since: int) -> tuple[int, int]:
         await agent.close()
 
 
-def _cache_nothing(made: ours.Ours, person: str) -> None:
+def _cache_nothing(home: Path) -> None:
     """Let a person's server ask the hub about each request: by its own configuration in the home."""
-    home = made.home(person)
     folder = home / ".jupyter"
     folder.mkdir(exist_ok=True)
     file = folder / "jupyter_server_config.py"
@@ -131,8 +136,11 @@ def _cache_nothing(made: ours.Ours, person: str) -> None:
 
 
 def _stock_killed() -> Outcome:
-    with stock.stock("--HubOAuth.cache_max_age=0") as other:
+    with stock.stock() as other:
         people = other.hub.add(f"few-{number}" for number in range(FEW))
+        for person in people:
+            (other.folder / "homes" / person).mkdir()
+            _cache_nothing(other.folder / "homes" / person)
         other.hub.start_all(people, at_once=2)
         before = [ProcessId.of(pid) for pid in other.servers()]
         with _asking(other.hub, people, ASKING) as asked:

@@ -1,30 +1,46 @@
 """From the request for a server to a JupyterLab that answers through the proxy, warm: one, and 20 at once.
 
-Both hubs run at the same time and take turns, so that whatever else the machine does meets both.
+Both hubs run at the same time and take turns, so that whatever else the machine does meets both. The processor time of
+a start (of the server, and of hub, proxy and agent for it) hardly depends on what else runs.
 """
 
 import statistics
+from collections import defaultdict
+from collections.abc import Iterable
+
+import psutil
 
 from benchmarks import ours, stock
 from benchmarks.figure import Figure
 from benchmarks.hubs import Hub
 
 ONE, MANY = 5, 20
+Side = ours.Ours | stock.Stock
 
 
 def measure() -> list[Figure]:
+    seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
     with ours.real() as mine, stock.stock() as other:
-        hubs = (mine.hub, other.hub)
-        for hub in hubs:  # first starts warm the caches of both
-            _one(hub, "warm")
-        single: dict[str, list[float]] = {hub.name: [] for hub in hubs}
+        sides = (mine, other)
+        for side in sides:  # first starts warm the caches of both
+            _one(side.hub, "warm")
         for number in range(ONE):
-            for hub in hubs:
-                single[hub.name].append(_one(hub, f"single-{number}"))
-        many = {hub.name: _many(hub) for hub in hubs}
+            for side in sides:
+                seconds["one", side.hub.name].append(_one(side.hub, f"single-{number}"))
+        for number, side in enumerate((*sides, *reversed(sides))):
+            last, cpu_s = _many(side, number)
+            seconds["many", side.hub.name].append(last)
+            seconds["cpu", side.hub.name].append(cpu_s)
+
+    def figure(what: str, key: str) -> Figure:
+        mine, other = seconds[key, "hubfleet"], seconds[key, "stock"]
+        middle = [round(statistics.median(both), 2) for both in (mine, other)]
+        return Figure(what, middle[0], "s", middle[1], stock.AGAINST, hold=1.0, samples=[*mine, *other])
+
     return [
-        _figure(f"server start, one (median of {ONE})", single, statistics.median),
-        _figure(f"server start, {MANY} at once (last ready)", many, max),
+        figure(f"server start, one (median of {ONE})", "one"),
+        figure(f"server start, {MANY} at once (last ready, mean of 2)", "many"),
+        figure("processor time of a start", "cpu"),
     ]
 
 
@@ -35,14 +51,16 @@ def _one(hub: Hub, person: str) -> float:
     return seconds
 
 
-def _many(hub: Hub) -> list[float]:
-    people = hub.add(f"many-{number}" for number in range(MANY))
-    seconds = hub.start_all(people, at_once=MANY)
-    hub.stop_all(people)
-    return seconds
+def _many(side: Side, number: int) -> tuple[float, float]:
+    """Return the seconds until the last one is ready, and the processor seconds that each cost."""
+    people = side.hub.add(f"many-{number}-{person}" for person in range(MANY))
+    before = _cpu_s(side.programs())
+    last = max(side.hub.start_all(people, at_once=MANY))
+    spent = _cpu_s([*side.programs(), *side.servers()]) - before
+    side.hub.stop_all(people)
+    return last, spent / MANY
 
 
-def _figure(what: str, seconds: dict[str, list[float]], of: object) -> Figure:
-    assert callable(of)
-    mine, other = seconds["hubfleet"], seconds["stock"]
-    return Figure(what, round(of(mine), 2), "s", round(of(other), 2), stock.AGAINST, hold=1.0, samples=[*mine, *other])
+def _cpu_s(pids: Iterable[int]) -> float:
+    times = [psutil.Process(pid).cpu_times() for pid in pids]
+    return sum(item.user + item.system + item.children_user + item.children_system for item in times)

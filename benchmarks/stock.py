@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,14 +80,18 @@ class Stock:
         """Return the processes of all servers."""
         return [item.pid for item in processes_with(f"{_MARK}={self.folder}/server")]
 
+    def programs(self) -> list[int]:
+        """Return the processes of all that a start needs beside the server."""
+        return [self.pid, self.proxy_pid]
+
     def cullers(self) -> list[int]:
         """Return the processes of the culler."""
         return [item.pid for item in processes_with(f"{_MARK}={self.folder}/culler")]
 
 
 @contextmanager
-def stock(*arguments: str) -> Iterator[Stock]:
-    """Give such a hub, with further arguments for its servers; nothing of it is left afterwards."""
+def stock() -> Iterator[Stock]:
+    """Give such a hub; nothing of it is left afterwards."""
     with tempfile.TemporaryDirectory(prefix="hf-stock-") as name, started(Path(name)) as running:
         folder = Path(name)
         (folder / "homes").mkdir()
@@ -98,7 +102,7 @@ def stock(*arguments: str) -> Iterator[Stock]:
             port=free_port(),
             folder=folder,
             python=str(software_python()),
-            arguments=_arguments(arguments),
+            arguments=["--allow-root"] if os.geteuid() == 0 else [],
             mark=_MARK,
             api=api,
             proxy_token=CHP_TOKEN,
@@ -121,7 +125,3 @@ def software_python() -> Path:
     found = sorted(SOFTWARE.glob("environments/*/.hubfleet-complete"), key=lambda path: path.stat().st_mtime)
     assert found, "no base software yet: bring a fleet up first"
     return found[-1].parent / "bin" / "python"
-
-
-def _arguments(more: Sequence[str]) -> list[str]:
-    return [*(["--allow-root"] if os.geteuid() == 0 else []), *more]

@@ -21,11 +21,12 @@ down: ## end what `make up` started
 
 test: setup ## run the tests (with real hubs, proxy, sandbox and browser); under 10 minutes
 	@scripts/chromium.sh
-	@$(RUN)/pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
+	@$(RUN)/pytest -q -n 2 --dist loadgroup -m "not slow and not browser" $(ARGS)
+	@$(RUN)/pytest -q -m "browser and not slow" tests/browser $(ARGS)
 
 test-slow: setup ## run the slower suites
 	@scripts/chromium.sh
-	@$(RUN)/pytest -m slow $(ARGS)
+	@$(RUN)/pytest -q -n 2 --dist loadgroup -m slow $(ARGS)
 
 check: setup ## lint, types, layers, unit tests, docs; under a minute
 	@$(RUN)/ruff check -q src tests benchmarks scripts docs

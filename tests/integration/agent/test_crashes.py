@@ -23,6 +23,7 @@ from hubfleet.model.settings.agent import AgentSettings
 from hubfleet.protocol.messages import ServerState, StopReason
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.integration,
     pytest.mark.root,
     pytest.mark.anyio,

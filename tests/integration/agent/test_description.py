@@ -17,7 +17,7 @@ from hubfleet._kit.clock import SystemClock
 from hubfleet.agent.api.guard import CALLER
 from hubfleet.protocol.signing import Caller
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 class _AsHub:

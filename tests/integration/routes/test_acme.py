@@ -17,7 +17,7 @@ from integration.routes.sockets import EchoServer, open_websocket
 from pebble import Pebble, authority
 from programs import Running, free_port, wait_for
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 HOST = "ocean.localhost"
 VALID_S = 18

@@ -12,7 +12,7 @@ from integration.routes.conftest import MakeProxy, MakeUpstream, Proxy, proxy_ma
 from integration.routes.locks import one_at_a_time
 from programs import Answer, Programs, ask, free_port, started
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 TOKEN = "ocean-token-0123456789"
 AUTH = {"Authorization": f"token {TOKEN}"}

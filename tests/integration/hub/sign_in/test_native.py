@@ -7,7 +7,7 @@ from hubfleet.hub.roles import CHECK_USER
 from hubfleet.plan.sign_in_proof import proof
 from integration.hub.sign_in.hubs import ADMIN_PASSWORD, Browser, RealHub
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 NATIVE = {"with": "native"}
 WORDS = "correct horse battery"

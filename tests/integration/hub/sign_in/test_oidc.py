@@ -15,7 +15,7 @@ from integration.hub.sign_in.hubs import RealHub, at
 from integration.hub.sign_in.oidc import Provider, sign_in
 from programs import wait_for
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.fixture

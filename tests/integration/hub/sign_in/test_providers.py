@@ -11,7 +11,7 @@ from integration.hub.sign_in.fakes import FakeProvider
 from integration.hub.sign_in.hubs import Browser, RealHub
 from programs import wait_for
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 CLIENT = {"client_id": "ocean", "client_secret": {"env": "SECRET"}}
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,16 +21,17 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def control(tmp_path: Path) -> Iterator[Control]:
+def control() -> Iterator[Control]:
     """A supervisor of its own; all of it is gone afterwards."""
-    places = Places(tmp_path)
-    places.prepare()
-    control = Control(places)
-    control.ensure()
-    yield control
-    control.ensure()
-    control.end()
-    assert not control.runs()
+    with tempfile.TemporaryDirectory(prefix="hf-", dir="/tmp") as folder:  # short, since unix sockets lie below it
+        places = Places(Path(folder))
+        places.prepare()
+        control = Control(places)
+        control.ensure()
+        yield control
+        control.ensure()
+        control.end()
+        assert not control.runs()
 
 
 def web(name: str, port: int, **changes: object) -> Program:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from hubfleet.errors import PlatformError
 
-MAX_SOCKET_PATH = 100
-"""Bytes that a unix socket's path may take (the kernel's limit is 107)."""
+MAX_SOCKET_PATH = 107
+"""Bytes that a unix socket's path may take (unix(7))."""
+LONGEST_SOCKET = len("/agent-.sock") + 30
+"""The longest name below `run`: a cluster's name has 30 characters at most."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Places:
         Raises:
             PlatformError: they cannot be made, or the path is too long for sockets.
         """
-        longest = len(os.fsencode(self.run)) + 30
+        longest = len(os.fsencode(self.run)) + LONGEST_SOCKET
         if longest > MAX_SOCKET_PATH:
             raise PlatformError(
                 f"the data folder's path {str(self.data)!r} is too long for unix sockets",

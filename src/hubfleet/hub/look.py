@@ -6,6 +6,7 @@ from typing import Any
 from markupsafe import escape
 
 from hubfleet.hub.context import HubContext
+from hubfleet.hub.sign_in import pages
 from hubfleet.model.settings.hub import HubProgram
 
 TEMPLATES = Path(__file__).parents[1] / "pages" / "templates"
@@ -24,6 +25,7 @@ def set_up(c: Any, program: HubProgram) -> None:
         "hub_website": hub.branding.website or "",
         "hub_own_logo": bool(program.logo),
         "hub_staging_for": hub.twin_of,
+        "sign_in_pages": pages.links(program),
         "announcement": str(escape(hub.announcement)),
         # JupyterHub calls what is callable here with the person who looks
         "last_end": lambda user: lambda server_name: context.last_end(user, server_name) if user else None,

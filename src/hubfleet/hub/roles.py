@@ -42,5 +42,6 @@ def add_service(c: Any, service: dict[str, Any], scopes: Sequence[str]) -> None:
 
 
 def _given(c: Any, trait: str) -> list[Any]:
+    """Return what a list of JupyterHub's configuration has so far."""
     value = c.JupyterHub.get(trait, [])
     return list(value) if isinstance(value, list) else []

@@ -12,12 +12,12 @@ from unit.hub.sign_in.kinds import program
 SIGN_IN = {"with": "shared-password"}
 
 
-def configured(folder: Path, python: str = "", **settings: object) -> Config:
+def configured(folder: Path, python: str = "", sign_in: dict[str, object] = SIGN_IN, **settings: object) -> Config:
     """Return the configuration of a hub with secrets in a folder."""
     for name in ("cookie", "crypt", "routes-token", "check-token", "culler-token", "shared-password", "admin-password"):
         (folder / name).write_text("ab" * 32)
     (folder / "key").write_text(CallerKey.new("hub-ocean").jwk)
-    made = program(SIGN_IN, **settings)
+    made = program(sign_in, **settings)
     agent = {"cluster": "here", "title": "Here", "address": "unix:/nowhere", "key": str(folder / "key")}
     changes: dict[str, object] = {"secrets": str(folder), "folder": str(folder), "agents": [agent]}
     if python:
@@ -57,6 +57,12 @@ def test_a_restart_of_the_hub_stops_nothing(tmp_path: Path) -> None:
     assert c.JupyterHub.cleanup_servers is False
     assert c.JupyterHub.cleanup_proxy is False
     assert c.ConfigurableHTTPProxy.should_start is False
+
+
+def test_pages_of_the_sign_in_are_linked(tmp_path: Path) -> None:
+    """Accounts of the hub bring pages of their own."""
+    c = configured(tmp_path, sign_in={"with": "native"}, admins=["mlee"])
+    assert [page.path for page in c.JupyterHub.template_vars["sign_in_pages"]] == ["authorize", "change-password"]
 
 
 def test_announcements_are_text(tmp_path: Path) -> None:

@@ -35,13 +35,20 @@ def main() -> None:
     if unknown:
         parser.error(f"no measure named {unknown[0]!r}; there are {', '.join(MEASURES)}")
     figures: list[Figure] = []
-    for name in chosen.names or MEASURES:
-        began = time.monotonic()
-        print(f"{name} …", file=sys.stderr, flush=True)
-        figures += MEASURES[name]()
-        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    try:
+        for name in chosen.names or MEASURES:
+            began = time.monotonic()
+            print(f"{name} …", file=sys.stderr, flush=True)
+            figures += MEASURES[name]()
+            print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    finally:
+        show(figures, as_json=chosen.json)
+
+
+def show(figures: Sequence[Figure], *, as_json: bool) -> None:
+    """Print what was measured, also where a later measure failed, and how busy the machine was."""
     load = round(os.getloadavg()[2], 1)
-    if chosen.json:
+    if as_json:
         rows = [figure.as_json() for figure in figures]
         print(json.dumps({"cores": os.cpu_count(), "load_15_min": load, "figures": rows}, indent=1))
         return

@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from benchmarks.hubs import SCOPES, TOKEN, Hub
+from benchmarks.processes import below
 from hubfleet._kit.process import ProcessId
 from hubfleet.agent.launchers import labels
 from hubfleet.agent.parts import label
@@ -52,12 +51,12 @@ class Ours:
         settings = (self.fleet.data / f"programs/agent-{CLUSTER}/settings.json").read_text()
         found = labels.scan(label(AgentSettings.model_validate_json(settings))).values()
         tops: list[ProcessId] = [top for item in found if (top := item.monitor or item.init)]
-        return [pid for top in tops for pid in (top.pid, *_below(top.pid))]
+        return [pid for top in tops for pid in (top.pid, *below(top.pid))]
 
     def programs(self) -> list[int]:
         """Return the processes of all that a start needs beside the server."""
         tops = [self.pid(name) for name in (f"agent-{CLUSTER}", "routes", "proxy", f"hub-{NAME}")]
-        return [*tops, *(pid for pid in _below(tops[2]))]
+        return [*tops, *below(tops[2])]
 
     def home(self, person: str) -> Path:
         """Return where a person's home is, after its first start."""
@@ -92,7 +91,3 @@ def _platform(made: Machine, **cluster: object) -> MachinePlatform:
 def _of(made: Machine, platform: MachinePlatform) -> Ours:
     assert os.environ.get("PYTHONPATH", "") == "", "another PYTHONPATH would count for one of the two only"
     return Ours(made, Hub("hubfleet", made.port, f"{NAME}.localhost:{made.port}"), platform)
-
-
-def _below(pid: int) -> list[int]:
-    return [child.pid for child in psutil.Process(pid).children(recursive=True)]

@@ -6,13 +6,11 @@ a start (of the server, and of hub, proxy and agent for it) hardly depends on wh
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable
-
-import psutil
 
 from benchmarks import ours, stock
 from benchmarks.figure import Figure
 from benchmarks.hubs import Hub
+from benchmarks.processes import cpu_s
 
 ONE, MANY = 5, 20
 Side = ours.Ours | stock.Stock
@@ -28,9 +26,9 @@ def measure() -> list[Figure]:
             for side in sides:
                 seconds["one", side.hub.name].append(_one(side.hub, f"single-{number}"))
         for number, side in enumerate((*sides, *reversed(sides))):
-            last, cpu_s = _many(side, number)
+            last, spent_s = _many(side, number)
             seconds["many", side.hub.name].append(last)
-            seconds["cpu", side.hub.name].append(cpu_s)
+            seconds["cpu", side.hub.name].append(spent_s)
 
     def figure(what: str, key: str) -> Figure:
         mine, other = seconds[key, "hubfleet"], seconds[key, "stock"]
@@ -54,13 +52,8 @@ def _one(hub: Hub, person: str) -> float:
 def _many(side: Side, number: int) -> tuple[float, float]:
     """Return the seconds until the last one is ready, and the processor seconds that each cost."""
     people = side.hub.add(f"many-{number}-{person}" for person in range(MANY))
-    before = _cpu_s(side.programs())
+    before = cpu_s(side.programs())
     last = max(side.hub.start_all(people, at_once=MANY))
-    spent = _cpu_s([*side.programs(), *side.servers()]) - before
+    spent = cpu_s([*side.programs(), *side.servers()]) - before
     side.hub.stop_all(people)
     return last, spent / MANY
-
-
-def _cpu_s(pids: Iterable[int]) -> float:
-    times = [psutil.Process(pid).cpu_times() for pid in pids]
-    return sum(item.user + item.system + item.children_user + item.children_system for item in times)

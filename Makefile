@@ -26,7 +26,7 @@ test: setup ## run the tests (with real hubs, proxy, sandbox and browser); under
 
 test-slow: setup ## run the slower suites
 	@scripts/chromium.sh
-	@$(RUN)/pytest -q -n 2 --dist loadgroup -m slow $(ARGS)
+	@$(RUN)/pytest -q -m slow $(ARGS)
 
 check: setup ## lint, types, layers, unit tests, docs; under a minute
 	@$(RUN)/ruff check -q src tests benchmarks scripts docs

@@ -6,17 +6,18 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import uv
 
 from hubfleet._kit import process
-from hubfleet._kit.files import write_atomic
+from hubfleet._kit.files import locked, write_atomic
 from hubfleet.agent.launchers import sandbox
 from hubfleet.agent.launchers.sandbox import Bind, Sandbox
-from hubfleet.errors import CommandError, LaunchError
+from hubfleet.errors import CommandError, LaunchError, StateError
 
 BUILDER_VERSION = "1"
 """Changes when the same lock is to be realised in another way."""
@@ -39,6 +40,7 @@ PASSED_ON = (
 )
 """Environment variables of the agent that say how to reach a package index."""
 _TIMEOUT_S = 1800.0
+_LOOK_AGAIN_S = 0.5
 _IN_UMASK = 'umask 022; exec "$@"'
 
 Say = Callable[[str], Awaitable[None]]
@@ -71,7 +73,7 @@ class Builder:
         return (self.path(digest) / MARKER).is_file()
 
     async def make(self, digest: str, lock: str, say: Say) -> Path:
-        """Make an environment unless it is there; two of the same at once are one too many for the caller to allow.
+        """Make an environment unless it is there; agents that share the folder make one after the other.
 
         Args:
             digest: the lock's.
@@ -84,15 +86,34 @@ class Builder:
         target = self.path(digest)
         if self.ready(digest):
             return target
+        async with self._alone(say):
+            if not self.ready(digest):
+                await self._make(digest, lock, say)
+        return target
+
+    @asynccontextmanager
+    async def _alone(self, say: Say) -> AsyncIterator[None]:
+        """Wait until no other agent makes an environment in this folder, and keep others waiting meanwhile."""
+        path = self.folder.parent / ".making.lock"
+        with ExitStack() as held:
+            while True:
+                try:
+                    held.enter_context(locked(path, what="another agent makes an environment", hint="wait for it"))
+                    break
+                except StateError:
+                    await say("waiting for another agent's environment")
+                    await asyncio.sleep(_LOOK_AGAIN_S)
+            yield
+
+    async def _make(self, digest: str, lock: str, say: Say) -> None:
         making = await asyncio.to_thread(self._prepare, lock)
         try:
             await self._fill(making, say)
-            await asyncio.to_thread(self._complete, making, target, digest)
+            await asyncio.to_thread(self._complete, making, self.path(digest), digest)
         except CommandError as error:
             raise LaunchError(f"the software cannot be installed: {error.message}", hint=error.hint) from error
         finally:
             await asyncio.to_thread(shutil.rmtree, making, ignore_errors=True)
-        return target
 
     def _prepare(self, lock: str) -> Path:
         """Make the folders, and in them one to work in; what an earlier run left unfinished goes."""

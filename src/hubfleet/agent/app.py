@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -33,7 +33,7 @@ from hubfleet.agent.reconcile import EVERY_S, Reconcile
 from hubfleet.agent.servers import Servers
 from hubfleet.agent.store import Store
 from hubfleet.agent.work import Works
-from hubfleet.errors import LaunchError, StateError
+from hubfleet.errors import StateError
 from hubfleet.model.settings.agent import AgentSettings
 from hubfleet.protocol.signing import Caller, Verifier
 
@@ -111,25 +111,18 @@ async def wired(
     clock = clock or SystemClock()
     store = Store(settings.data / "agent.sqlite")
     await store.open()
-    bell = Bell()
-    try:
+    async with AsyncExitStack() as ending:
+        ending.push_async_callback(store.close)
         environments = await parts.make_environments(settings, store)
         launcher = launcher or parts.make_launcher(settings)
-        try:
-            abilities = list(await launcher.abilities())
-        except LaunchError:
-            await launcher.close()
-            raise
+        ending.push_async_callback(launcher.close)
+        abilities = list(await launcher.abilities())
         if software is None:
             # pretended servers need no software
             software = parts.NoSoftware() if settings.launcher == "in-process" else environments
         if software is environments:
             environments.begin_base()
-        places = Places(settings, store, software, clock)
-        works = Works(
-            settings.ceilings, store=store, launcher=launcher, places=places, probe=probe, bell=bell, clock=clock
-        )
-        servers = Servers(settings, store=store, works=works, launcher=launcher, bell=bell, clock=clock)
+            ending.push_async_callback(environments.close)
         facts = ClusterFacts(
             settings,
             store=store,
@@ -138,31 +131,32 @@ async def wired(
             abilities=abilities,
             version=version("hubfleet"),
         )
+        bell = Bell()
+        places = Places(settings, store, software, clock)
+        works = Works(
+            settings.ceilings, store=store, launcher=launcher, places=places, probe=probe, bell=bell, clock=clock
+        )
+        ending.push_async_callback(works.close)
+        ending.callback(bell.close)
+        servers = Servers(settings, store=store, works=works, launcher=launcher, bell=bell, clock=clock)
         bare = application(servers, bell, facts)
         reconcile = Reconcile(store=store, works=works, launcher=launcher)
-        usage = HomeUsage(settings.data / "homes", store=store, clock=clock)
         app = Guard(bare, verify=_verifier(settings, store, clock))
+        usage = HomeUsage(settings.data / "homes", store=store, clock=clock)
         async with aio.background(
             reconcile=aio.guarded("reconcile", reconcile.round, every_s=EVERY_S, clock=clock),
             usage=aio.guarded("home usage", usage.round, every_s=usage.EVERY_S, clock=clock),
         ):
-            try:
-                yield Agent(app, bare, servers, bell, reconcile, works, environments)
-            finally:
-                bell.close()
-                await works.close()
-                await environments.close()
-                await launcher.close()
-    finally:
-        await store.close()
+            yield Agent(app, bare, servers, bell, reconcile, works, environments)
 
 
 def application(servers: Servers, bell: Bell, facts: ClusterFacts) -> FastAPI:
     """Return the app without its guard."""
     app = FastAPI(title="hubfleet agent", version="1", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
     problems.install(app)
-    app.include_router(server_routes.router(servers, bell))
-    app.include_router(cluster_routes.router(facts))
+    app.state.servers, app.state.bell, app.state.facts = servers, bell, facts
+    app.include_router(server_routes.routes)
+    app.include_router(cluster_routes.routes)
     problems.describe(app)
     return app
 

@@ -22,7 +22,7 @@ def explain(
 ) -> None:
     """Say where a hub's values come from and what they overrode."""
     provenance = load_fleet(fleet).provenance
-    wanted = tuple(key.split(".")) if key else ()
+    wanted = provenance.path(hub, key)
     provenance.origin(hub, wanted)
     everything = provenance.all_origins(hub)
     origins = {path: origin for path, origin in everything.items() if path[: len(wanted)] == wanted}

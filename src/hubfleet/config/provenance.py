@@ -50,6 +50,17 @@ class Provenance:
         derived = len(key_path) == 1 and value != HubFile.model_fields.get(key_path[0], _Absent).default
         return Origin(None, DERIVED if derived else BUILT_IN, value, removed)
 
+    def path(self, hub: str, dotted: str) -> tuple[str, ...]:
+        """Return the path of keys that is written with dots between them; a key may hold dots itself.
+
+        Raises:
+            UnknownNameError: there is no such hub.
+        """
+        self.origin(hub, ())
+        leaves = _leaves(self._complete(hub))
+        known = {".".join(leaf[:length]): leaf[:length] for leaf in leaves for length in range(len(leaf) + 1)}
+        return known.get(dotted, tuple(dotted.split(".")))
+
     def where(self, hub: str, key_path: tuple[str, ...]) -> Where:
         """Return the line of a value, or of the nearest thing that was written around it."""
         return self._trees[hub].nearest(key_path).where

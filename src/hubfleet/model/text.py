@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from hubfleet._kit.names import is_label
+from hubfleet.model import person_names
 
 _HOST_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -27,10 +28,11 @@ def _label(text: str) -> str:
 
 
 def _person(text: str) -> str:
-    if not text or text != text.strip() or "/" in text or len(text) > 255:
+    lower = person_names.normal(text)
+    if not person_names.valid(lower):
         raise wrong(f"{text[:60]!r} cannot be a person's name", "a name as the sign-in gives it, without spaces or `/`")
-    if text != text.lower():
-        raise wrong(f"{text[:60]!r} has capitals", f"JupyterHub keeps names in lower case: write {text.lower()!r}")
+    if text != lower:
+        raise wrong(f"{text[:60]!r} has capitals", f"JupyterHub keeps names in lower case: write {lower!r}")
     return text
 
 

@@ -1,7 +1,7 @@
 """From a fleet to what runs on one machine: a pure function, so that supervisor, units and chart agree."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import BaseModel
 
@@ -42,8 +42,32 @@ def resources(fleet: Fleet, machine: Machine) -> tuple[Resource, ...]:
 def _agent(fleet: Fleet, cluster: Cluster, machine: Machine) -> Resource:
     name = f"agent-{cluster.name}"
     hubs = [hub for hub in fleet.hubs.values() if cluster.name in hub.servers_on]
+    program = program_of(
+        machine,
+        name,
+        ("-m", "hubfleet.agent", "settings.json"),
+        _agent_settings(fleet, cluster, hubs, machine),
+        user="",
+        health=HealthCheck(url=f"unix:{machine.data}/run/{name}.sock:/v1/healthz"),
+        writes=(f"agents/{cluster.name}",),
+    )
+    values: dict[str, Value] = {
+        "launcher": cluster.launcher,
+        "sandbox": cluster.sandbox,
+        "network": cluster.network,
+        "uids": cluster.uids,
+        "hubs": ", ".join(hub.name for hub in hubs),
+        **flatten(cluster.ceilings, "ceilings"),
+    }
+    return Resource(
+        kind="agent", name=cluster.name, values=values, programs=(program,), secrets=("operator/agent-key",)
+    )
+
+
+def _agent_settings(fleet: Fleet, cluster: Cluster, hubs: Sequence[Hub], machine: Machine) -> AgentSettings:
+    name = f"agent-{cluster.name}"
     callers = [(f"hub-{hub.name}", "hub", hub.name) for hub in hubs] + [("operator", "operator", "")]
-    settings = AgentSettings.model_validate(
+    return AgentSettings.model_validate(
         {
             "fleet": fleet.name,
             "cluster": cluster.name,
@@ -64,26 +88,6 @@ def _agent(fleet: Fleet, cluster: Cluster, machine: Machine) -> Resource:
             ],
         }
     )
-    program = program_of(
-        machine,
-        name,
-        ("-m", "hubfleet.agent", "settings.json"),
-        settings,
-        user="",
-        health=HealthCheck(url=f"unix:{machine.data}/run/{name}.sock:/v1/healthz"),
-        writes=(f"agents/{cluster.name}",),
-    )
-    values: dict[str, Value] = {
-        "launcher": cluster.launcher,
-        "sandbox": cluster.sandbox,
-        "network": cluster.network,
-        "uids": cluster.uids,
-        "hubs": ", ".join(hub.name for hub in hubs),
-        **flatten(cluster.ceilings, "ceilings"),
-    }
-    return Resource(
-        kind="agent", name=cluster.name, values=values, programs=(program,), secrets=("operator/agent-key",)
-    )
 
 
 def _ceilings(cluster: Cluster) -> AgentCeilings:
@@ -98,9 +102,54 @@ def _agent_hub(hub: Hub, machine: Machine, cluster: Cluster) -> AgentHub:
 
 
 def _hub(fleet: Fleet, hub: Hub, machine: Machine) -> Resource:
+    given = given_secrets(hub)
+    made = (*HUB_SECRETS, *MADE_FOR.get(hub.sign_in.kind, ()))
+    return Resource(
+        kind="hub",
+        name=hub.name,
+        values={"address": hub.url, **flatten(hub), **_prints(hub, machine)},
+        programs=(_hub_program(fleet, hub, machine), *_culler(hub, machine)),
+        secrets=tuple(f"{hub.name}/{name}" for name in made if name not in given),
+        given={f"{hub.name}/{name}": reference for name, reference in given.items()},
+        staging_for=hub.twin_of,
+    )
+
+
+def _hub_program(fleet: Fleet, hub: Hub, machine: Machine) -> Program:
+    name = f"hub-{hub.name}"
+    start = (
+        "from hubfleet.hub.configure import configure\n"
+        "c = get_config()  # noqa: F821\n"
+        f'configure(c, "{machine.data}/programs/{name}/settings.json")\n'
+    )
+    program = program_of(
+        machine,
+        name,
+        ("-m", "jupyterhub", "-f", "jupyterhub_config.py"),
+        _hub_settings(fleet, hub, machine),
+        user=name,
+        health=HealthCheck(url=f"http://127.0.0.1:{machine.ports[name]}/hub/health"),
+        writes=(HUB_WRITES.format(hub.name),),
+    )
+    of_the_fleet = (
+        ProgramFile(path=_file_name(path), content=machine.fleet_files[path], encoding="base64")
+        for path in fleet_paths(hub)
+    )
+    return program.model_copy(
+        update={
+            "files": (*program.files, ProgramFile(path="jupyterhub_config.py", content=start), *of_the_fleet),
+            "groups": tuple(f"agent-{cluster}" for cluster in hub.servers_on),
+            "reads": (f"secrets/{hub.name}",),
+            "after": ("routes",),
+        }
+    )
+
+
+def _hub_settings(fleet: Fleet, hub: Hub, machine: Machine) -> HubProgram:
     name, secrets = f"hub-{hub.name}", f"{machine.data}/secrets/{hub.name}"
     folder = f"{machine.data}/{HUB_WRITES.format(hub.name)}"
-    settings = HubProgram(
+    beside = f"{machine.data}/programs/{name}"
+    return HubProgram(
         fleet=fleet.name,
         uuid=hub_uuid(fleet.name, hub.name),
         hub=hub,
@@ -121,48 +170,8 @@ def _hub(fleet: Fleet, hub: Hub, machine: Machine) -> Resource:
         database=f"sqlite:///{folder}/jupyterhub.sqlite",
         secrets=secrets,
         culled=_culls(hub),
-        python_file=f"{machine.data}/programs/{name}/{_file_name(hub.python_file)}" if hub.python_file else "",
-        logo=f"{machine.data}/programs/{name}/{_file_name(hub.branding.logo)}" if hub.branding.logo else "",
-    )
-    start = (
-        "from hubfleet.hub.configure import configure\n"
-        "c = get_config()  # noqa: F821\n"
-        f'configure(c, "{machine.data}/programs/{name}/settings.json")\n'
-    )
-    program = program_of(
-        machine,
-        name,
-        ("-m", "jupyterhub", "-f", "jupyterhub_config.py"),
-        settings,
-        user=name,
-        health=HealthCheck(url=f"http://127.0.0.1:{machine.ports[name]}/hub/health"),
-        writes=(HUB_WRITES.format(hub.name),),
-    )
-    program = program.model_copy(
-        update={
-            "files": (
-                *program.files,
-                ProgramFile(path="jupyterhub_config.py", content=start),
-                *(
-                    ProgramFile(path=_file_name(path), content=machine.fleet_files[path], encoding="base64")
-                    for path in fleet_paths(hub)
-                ),
-            ),
-            "groups": tuple(f"agent-{cluster}" for cluster in hub.servers_on),
-            "reads": (f"secrets/{hub.name}",),
-            "after": ("routes",),
-        }
-    )
-    given = given_secrets(hub)
-    made = (*HUB_SECRETS, *MADE_FOR.get(hub.sign_in.kind, ()))
-    return Resource(
-        kind="hub",
-        name=hub.name,
-        values={"address": hub.url, **flatten(hub), **_prints(hub, machine)},
-        programs=(program, *_culler(hub, machine)),
-        secrets=tuple(f"{hub.name}/{name}" for name in made if name not in given),
-        given={f"{hub.name}/{name}": reference for name, reference in given.items()},
-        staging_for=hub.twin_of,
+        python_file=f"{beside}/{_file_name(hub.python_file)}" if hub.python_file else "",
+        logo=f"{beside}/{_file_name(hub.branding.logo)}" if hub.branding.logo else "",
     )
 
 

@@ -39,6 +39,17 @@ def test_a_removed_value_shows_what_it_was(tmp_path: Path) -> None:
     assert [below.value for below in origin.overrode] == [None, 5]
 
 
+def test_a_key_may_hold_dots(tmp_path: Path) -> None:
+    """Host names are keys too, and are asked for as they are shown."""
+    uni = "https://idp.uni.edu/shibboleth"
+    client = f"client_id: a, client_secret: {{env: S}}, identity_providers: {{'{uni}': {{domains: [uni.edu]}}}}"
+    hub = f"preset: education\nallow: {{everyone: true}}\nsign_in: {{with: cilogon, {client}}}\n"
+    found = loaded(tmp_path, hub=hub).provenance
+    path = found.path("sea", f"sign_in.identity_providers.{uni}.domains")
+    assert path == ("sign_in", "identity_providers", uni, "domains")
+    assert str(found.origin("sea", path).where) == "hubs/sea.yaml:3"
+
+
 def test_an_unknown_key_is_an_error(tmp_path: Path) -> None:
     """Asking for nothing is told."""
     with pytest.raises(UnknownNameError, match=r"no key named 'home\.size'"):

@@ -104,6 +104,7 @@ def test_servers_elsewhere_are_refused_by_name(tmp_path: Path) -> None:
         ("profiles: {a: {cpu: 0}}", "must be more than 0, not 0", ""),
         ("admins: mlee", "must be a list, not 'mlee'", "write [mlee]"),
         ("admins: [MLee]", "has capitals", "'mlee'"),
+        ('admins: ["\u212ate"]', "cannot be a person", "as the sign-in gives it"),
         ("domain: https://x.org", "not fit for DNS", "hub.example.org"),
         ("branding: {colour: red}", "not a colour", "#"),
         ("branding: {logo: ../x.svg}", "not a path within", "files/"),

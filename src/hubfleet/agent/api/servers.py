@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from hubfleet.agent.api import streams
@@ -28,83 +28,21 @@ Key = Annotated[str, Header(alias="Idempotency-Key", max_length=200)]
 LastId = Annotated[str, Header(alias="Last-Event-ID", max_length=20)]
 
 
-_NEW: dict[str, Any] = {"model": ServerAnswer, "description": "A new start"}
+def _servers(request: Request) -> Servers:
+    found = request.app.state.servers
+    assert isinstance(found, Servers)
+    return found
 
 
-def router(servers: Servers, bell: Bell) -> APIRouter:
-    """Return the routes."""
-    routes = APIRouter(prefix="/v1", tags=["servers"])
-
-    @routes.put(
-        "/servers/{server}",
-        responses={
-            201: {"model": ServerAnswer, "description": "A new start"},
-            **responses(403, 404, 409, 413, 429, 507),
-        },
-        response_model=ServerAnswer,
-    )
-    async def put_server(server: ServerId, request: ServerRequest, caller: Known, key: Key = "") -> Response:
-        """Let a server run. The same request again, or a later generation of it, gets the server that runs."""
-        allow(caller, "hub")
-        own_hub(caller, request.hub)
-        answer, created = await servers.put(server, request, caller=caller.name, key=key)
-        return Response(answer_to_json(answer), 201 if created else 200, media_type="application/json")
-
-    @routes.get("/servers", responses=responses(403))
-    async def list_servers(caller: Known, since: Since = 0) -> ServerList:
-        """Return all servers, or what changed since a number."""
-        allow(caller, "hub", "operator")
-        return await servers.list(hub=hub_of(caller), since=since)
-
-    @routes.get("/servers/{server}", responses=responses(403, 404))
-    async def get_server(server: ServerId, caller: Known) -> Server:
-        """Return one server."""
-        allow(caller, "hub", "operator")
-        return await servers.get(server, hub=hub_of(caller))
-
-    @routes.post("/servers/{server}/stop", responses=responses(403, 404))
-    async def stop_server(server: ServerId, request: StopRequest, caller: Known) -> Server:
-        """Stop a server; answers at once, and its end comes as an event."""
-        allow(caller, "hub", "operator")
-        return await servers.stop(server, request, hub=hub_of(caller))
-
-    @routes.delete("/servers/{server}", status_code=204, responses=responses(403, 404, 409))
-    async def forget_server(server: ServerId, caller: Known) -> None:
-        """Forget a stopped server and its log."""
-        allow(caller, "hub", "operator")
-        await servers.forget(server, hub=hub_of(caller))
-
-    @routes.get("/servers/{server}/logs", response_class=PlainTextResponse, responses=responses(403, 404))
-    async def get_logs(
-        server: ServerId, caller: Known, lines: Annotated[int, Query(ge=1, le=5000)] = 200
-    ) -> PlainTextResponse:
-        """Return the last lines that a server wrote, 200,000 bytes at most. Never trust what is in them."""
-        allow(caller, "hub", "operator")
-        return PlainTextResponse(await servers.logs(server, hub=hub_of(caller), lines=lines))
-
-    @routes.get("/servers/{server}/events", response_class=StreamingResponse, responses=_stream(403, 404))
-    async def server_events(
-        server: ServerId, caller: Known, since: Since = 0, last_id: LastId = ""
-    ) -> StreamingResponse:
-        """Stream one server's events (SSE); `Last-Event-ID` goes on after that one."""
-        allow(caller, "hub", "operator")
-        await servers.get(server, hub=hub_of(caller))
-        start = _start(since, last_id)
-        flow = streams.events(servers, bell, since=start, hub=hub_of(caller), server=server)
-        return StreamingResponse(flow, media_type="text/event-stream", headers=_NO_STORE)
-
-    @routes.get("/events", response_class=StreamingResponse, responses=_stream(403))
-    async def all_events(caller: Known, since: Since = 0, last_id: LastId = "") -> StreamingResponse:
-        """Stream the events of all servers that the caller may see (SSE)."""
-        allow(caller, "hub", "operator")
-        start = _start(since, last_id)
-        flow = streams.events(servers, bell, since=start, hub=hub_of(caller), server=None)
-        return StreamingResponse(flow, media_type="text/event-stream", headers=_NO_STORE)
-
-    return routes
+def _bell(request: Request) -> Bell:
+    found = request.app.state.bell
+    assert isinstance(found, Bell)
+    return found
 
 
-_NO_STORE = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+def _start(since: Since = 0, last_id: LastId = "") -> int:
+    """`Last-Event-ID`, which browsers send when they connect again, counts before `since`."""
+    return int(last_id) if last_id.isascii() and last_id.isdigit() and int(last_id) <= MAX_NUMBER else since
 
 
 def _stream(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -112,5 +50,78 @@ def _stream(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {200: described, **responses(*statuses)}
 
 
-def _start(since: int, last_id: str) -> int:
-    return int(last_id) if last_id.isascii() and last_id.isdigit() and int(last_id) <= MAX_NUMBER else since
+Here = Annotated[Servers, Depends(_servers)]
+Rung = Annotated[Bell, Depends(_bell)]
+Start = Annotated[int, Depends(_start)]
+_NO_STORE = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_NEW: dict[str, Any] = {"model": ServerAnswer, "description": "A new start"}
+
+routes = APIRouter(prefix="/v1", tags=["servers"])
+"""The routes; the app's state holds the agent's servers and its bell."""
+
+
+@routes.put(
+    "/servers/{server}",
+    responses={201: _NEW, **responses(403, 404, 409, 413, 429, 507)},
+    response_model=ServerAnswer,
+)
+async def put_server(server: ServerId, request: ServerRequest, servers: Here, caller: Known, key: Key = "") -> Response:
+    """Let a server run. The same request again, or a later generation of it, gets the server that runs."""
+    allow(caller, "hub")
+    own_hub(caller, request.hub)
+    answer, created = await servers.put(server, request, caller=caller.name, key=key)
+    return Response(answer_to_json(answer), 201 if created else 200, media_type="application/json")
+
+
+@routes.get("/servers", responses=responses(403))
+async def list_servers(servers: Here, caller: Known, since: Since = 0) -> ServerList:
+    """Return all servers, or what changed since a number."""
+    allow(caller, "hub", "operator")
+    return await servers.list(hub=hub_of(caller), since=since)
+
+
+@routes.get("/servers/{server}", responses=responses(403, 404))
+async def get_server(server: ServerId, servers: Here, caller: Known) -> Server:
+    """Return one server."""
+    allow(caller, "hub", "operator")
+    return await servers.get(server, hub=hub_of(caller))
+
+
+@routes.post("/servers/{server}/stop", responses=responses(403, 404))
+async def stop_server(server: ServerId, request: StopRequest, servers: Here, caller: Known) -> Server:
+    """Stop a server; answers at once, and its end comes as an event."""
+    allow(caller, "hub", "operator")
+    return await servers.stop(server, request, hub=hub_of(caller))
+
+
+@routes.delete("/servers/{server}", status_code=204, responses=responses(403, 404, 409))
+async def forget_server(server: ServerId, servers: Here, caller: Known) -> None:
+    """Forget a stopped server and its log."""
+    allow(caller, "hub", "operator")
+    await servers.forget(server, hub=hub_of(caller))
+
+
+@routes.get("/servers/{server}/logs", response_class=PlainTextResponse, responses=responses(403, 404))
+async def get_logs(
+    server: ServerId, servers: Here, caller: Known, lines: Annotated[int, Query(ge=1, le=5000)] = 200
+) -> PlainTextResponse:
+    """Return the last lines that a server wrote, 200,000 bytes at most. Never trust what is in them."""
+    allow(caller, "hub", "operator")
+    return PlainTextResponse(await servers.logs(server, hub=hub_of(caller), lines=lines))
+
+
+@routes.get("/servers/{server}/events", response_class=StreamingResponse, responses=_stream(403, 404))
+async def server_events(server: ServerId, servers: Here, bell: Rung, caller: Known, start: Start) -> StreamingResponse:
+    """Stream one server's events (SSE); `Last-Event-ID` goes on after that one."""
+    allow(caller, "hub", "operator")
+    await servers.get(server, hub=hub_of(caller))
+    flow = streams.events(servers, bell, since=start, hub=hub_of(caller), server=server)
+    return StreamingResponse(flow, media_type="text/event-stream", headers=_NO_STORE)
+
+
+@routes.get("/events", response_class=StreamingResponse, responses=_stream(403))
+async def all_events(servers: Here, bell: Rung, caller: Known, start: Start) -> StreamingResponse:
+    """Stream the events of all servers that the caller may see (SSE)."""
+    allow(caller, "hub", "operator")
+    flow = streams.events(servers, bell, since=start, hub=hub_of(caller), server=None)
+    return StreamingResponse(flow, media_type="text/event-stream", headers=_NO_STORE)

@@ -16,8 +16,8 @@ from tornado.web import HTTPError
 from traitlets import Any as AnyTrait
 
 from hubfleet.hub.roles import CHECK_USER
-from hubfleet.hub.sign_in import names
 from hubfleet.hub.sign_in.rights import Rights
+from hubfleet.model import person_names
 
 Model = dict[str, Any]
 """JupyterHub's own dictionary of a person who signs in: name, admin, groups, auth_state."""
@@ -30,12 +30,12 @@ class Checked(Authenticator):
 
     def normalize_username(self, username: str) -> str:
         """Lower the name where that makes nobody else of them."""
-        name = names.normal(username)
+        name = person_names.normal(username)
         return str(self.username_map.get(name, name))
 
     def validate_username(self, username: str) -> bool:
         """Say whether JupyterHub and we can take the name."""
-        return names.valid(username) and bool(super().validate_username(username))
+        return person_names.valid(username) and bool(super().validate_username(username))
 
     def check_blocked_users(self, username: str, authentication: Model | None = None) -> bool:
         """Say whether the name may be signed in with at all: never the one that proves hubs."""

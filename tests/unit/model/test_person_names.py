@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubfleet.hub.sign_in.names import normal, valid
+from hubfleet.model.person_names import normal, valid
 
 
 @given(st.text())

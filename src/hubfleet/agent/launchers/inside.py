@@ -1,5 +1,6 @@
 """What one server sees and is told inside its sandbox, from its request; reads nothing but the start program."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,9 @@ import runpy, sys
 sys.modules["rfc3987_syntax"] = None
 runpy.run_module("jupyterhub.singleuser", run_name="__main__", alter_sys=True)
 """
+# JupyterLab would ask each person at first whether it may fetch news, and tell of versions they cannot install
+_LAB_SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+_LAB_SETTINGS_FILE = "/etc/jupyter/labconfig/default_setting_overrides.json"
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ def box(request: LaunchRequest, system: Sequence[Bind], setting: Setting) -> San
     binds += [Bind(path, SHARED / name, writable=name in writable) for name, path in request.folders.items()]
     texts = sandbox.accounts(uid, {gid: name for name, gid in request.groups.items()} if setting.as_root else {})
     texts["/etc/resolv.conf"] = "".join(f"nameserver {server}\n" for server in setting.name_servers)
+    texts[_LAB_SETTINGS_FILE] = json.dumps(_LAB_SETTINGS)
     texts[str(START_PROGRAM)] = Path(singleuser.__file__).read_text()
     return Sandbox(
         uid,

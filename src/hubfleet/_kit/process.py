@@ -46,6 +46,11 @@ class Finished:
     stderr: str
 
 
+def boot_id() -> str:
+    """Return what changes with each start of the machine: start times of processes count from there."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
 def run(
     command: Sequence[str],
     *,

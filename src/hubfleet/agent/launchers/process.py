@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from hubfleet._kit import process
-from hubfleet._kit.process import ProcessId
+from hubfleet._kit.process import ProcessId, boot_id
 from hubfleet.agent.launchers import bubblewrap, causes, inside, labels, logfile, sandbox
 from hubfleet.agent.launchers.base import HasCapacity, Health, Launcher, LauncherState, LaunchRequest
 from hubfleet.agent.launchers.cgroup import GIB, Cgroups, Limits
@@ -267,11 +267,6 @@ class ProcessLauncher(Launcher, HasCapacity):
 
     def _folder(self, server: str) -> Path:
         return self._options.folder / server
-
-
-def boot_id() -> str:
-    """Return what changes with each start of the machine, since start times of processes count from there."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def _name(role: str, named: ProcessId | None) -> dict[str, str]:

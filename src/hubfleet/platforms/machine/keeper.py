@@ -147,8 +147,7 @@ class Keeper:
             return
         self._process = ProcessId.of(child.pid)
         if self._process is not None:
-            row = {"pid": self._process.pid, "start_ticks": self._process.start_ticks}
-            write_atomic(self._record, json.dumps(row), mode=0o600)
+            record(self._record, self._process)
 
     def _until_end(self) -> None:
         """Wait until the process ends or we are to stop; turn healthy on the way."""
@@ -206,11 +205,18 @@ class Keeper:
         self._state, self._detail = state, detail
 
 
+def record(path: Path, found: ProcessId) -> None:
+    """Write a process down, with the boot that its start time counts from."""
+    row = {"pid": found.pid, "start_ticks": found.start_ticks, "boot": process.boot_id()}
+    write_atomic(path, json.dumps(row), mode=0o600)
+
+
 def recorded(path: Path) -> ProcessId | None:
     """Return the process that is written down in a file, if it still runs."""
     try:
         row = json.loads(path.read_text())
         found = ProcessId(int(row["pid"]), int(row["start_ticks"]))
-    except (FileNotFoundError, ValueError, KeyError):
+        this_boot = row["boot"] == process.boot_id()
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
-    return found if found.alive() else None
+    return found if this_boot and found.alive() else None

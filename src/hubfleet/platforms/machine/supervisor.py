@@ -22,7 +22,7 @@ from hubfleet._kit.process import ProcessId
 from hubfleet.errors import HubfleetError, PlatformError
 from hubfleet.model.program import Program
 from hubfleet.platforms.machine.accounts import Accounts
-from hubfleet.platforms.machine.keeper import Keeper, Launch, Status
+from hubfleet.platforms.machine.keeper import Keeper, Launch, Status, record
 from hubfleet.platforms.machine.launch import MARK, launch_of, prepare
 from hubfleet.platforms.machine.places import Places
 from hubfleet.platforms.machine.upkeep import only_reload
@@ -164,9 +164,9 @@ def _record_running(places: Places) -> None:
         found = ProcessId.of(int(entry.name))
         if mark is None or found is None or not leads:
             continue
-        record = places.programs / mark.decode().rpartition("/")[2] / "process.json"
-        if record.parent.is_dir():
-            write_atomic(record, json.dumps({"pid": found.pid, "start_ticks": found.start_ticks}), mode=0o600)
+        written = places.programs / mark.decode().rpartition("/")[2] / "process.json"
+        if written.parent.is_dir():
+            record(written, found)
 
 
 def serve(places: Places) -> None:

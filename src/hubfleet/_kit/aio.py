@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from hubfleet._kit.clock import Clock, SystemClock
+from hubfleet.errors import HubfleetError
 
 _log = logging.getLogger(__name__)
 
@@ -21,6 +22,8 @@ async def guarded(
             await work()
         except asyncio.CancelledError:
             raise
+        except HubfleetError as error:
+            _log.error("background task %s failed: %s; hint: %s; it goes on in %g s", name, error, error.hint, every_s)
         except Exception:  # noqa: BLE001 - the guard of a background task
             _log.exception("background task %s failed; it goes on in %g s", name, every_s)
         await clock.sleep(every_s)

@@ -5,6 +5,7 @@ A damaged, locked or newer file is never mended or replaced here: the agent refu
 
 import asyncio
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,8 @@ from hubfleet.errors import StateError, TemporaryError
 T = TypeVar("T")
 
 LOCK_WAIT_S = 2.0
+NO_ROOM_BYTES = 128 * 1024
+"""Less than SQLite needs for the files beside its own."""
 
 
 class StoreFullError(StateError, TemporaryError):
@@ -115,7 +118,9 @@ class Store:
 def _refusal(error: sqlite3.Error, path: Path) -> StateError:
     code = getattr(error, "sqlite_errorcode", None)
     primary = code & 0xFF if isinstance(code, int) else None
-    if primary == sqlite3.SQLITE_FULL:
+    # where SQLite cannot make the files beside its own, it says no more than that
+    no_room = primary == sqlite3.SQLITE_IOERR and shutil.disk_usage(path.parent).free < NO_ROOM_BYTES
+    if primary == sqlite3.SQLITE_FULL or no_room:
         return StoreFullError("the disk is full: nothing new is started", hint=f"free some space on the disk of {path}")
     if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return StateError(

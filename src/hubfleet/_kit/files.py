@@ -1,5 +1,6 @@
 """Files that must last: written whole or not at all, private where they hold secrets, locked where two would meet."""
 
+import errno
 import fcntl
 import os
 import tempfile
@@ -11,8 +12,34 @@ from hubfleet.errors import StateError
 
 
 def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644, group: int | None = None) -> None:
-    """Replace a file by new content so that a crash leaves the old or the new one, and the new one lasts."""
+    """Replace a file by new content so that a crash leaves the old or the new one, and the new one lasts.
+
+    Raises:
+        StateError: the disk is full; the old one is there still.
+    """
     raw = content.encode() if isinstance(content, str) else content
+    with full_disk_told(path):
+        _write(path, raw, mode, group)
+
+
+@contextmanager
+def full_disk_told(path: Path) -> Iterator[None]:
+    """Turn the system's word for a full disk into an error that says what to do; other errors pass.
+
+    Raises:
+        StateError: the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise StateError(
+            f"the disk is full: {path} cannot be written", hint="free some space there and do it again: nothing is lost"
+        ) from error
+
+
+def _write(path: Path, raw: bytes, mode: int, group: int | None) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -53,18 +80,20 @@ def locked(path: Path, *, what: str, hint: str) -> Iterator[None]:
     """Hold an exclusive lock for the length of a block; the kernel frees it when the process dies.
 
     Raises:
-        StateError: another process holds it.
+        StateError: another process holds it, or the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with full_disk_told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(handle, 100, 0).decode(errors="replace").strip() or "unknown"
             raise StateError(f"{what} (process {holder} holds {path})", hint=hint) from None
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        with full_disk_told(path):
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(handle)

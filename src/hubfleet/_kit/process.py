@@ -138,7 +138,10 @@ def spawn(
     Raises:
         CommandError: it cannot be started.
     """
-    target = os.open(output or Path(os.devnull), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        target = os.open(output or Path(os.devnull), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise CommandError(f"cannot start {command[0]!r}: {output}: {error.strerror}") from error
     try:
         return subprocess.Popen(
             list(command),

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hubfleet._kit.files import write_atomic
-from hubfleet.errors import ProtocolError, RefusedError
+from hubfleet.errors import ProtocolError, RefusedError, StateError
 from hubfleet.hub.agents import AgentLink
 from hubfleet.protocol.messages import StopReason
 
@@ -93,7 +93,11 @@ class Stops:
             }
             for stop in self._open.values()
         ]
-        write_atomic(self._path, json.dumps(rows, indent=1), mode=0o600)
+        try:
+            write_atomic(self._path, json.dumps(rows, indent=1), mode=0o600)
+        except StateError as error:
+            # carried out all the same, only not after a crash of the hub in between
+            _log.error("wishes to stop servers cannot be kept: %s", error)
 
 
 def _stop(row: dict[str, str | None]) -> Stop:

@@ -1,15 +1,13 @@
 """A full disk under a real agent: what is there goes on, nothing half-made stays, and after room is made it works."""
 
 import os
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from agents import AgentProgram, FakeHub, agent, reached, server_id, server_request
-from hubfleet._kit import process
+from disks import fill, small_disk
 from hubfleet.errors import RefusedError
 from hubfleet.protocol.messages import ServerState, StopReason
 
@@ -20,25 +18,6 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small disk"),
 ]
 ANN, BOB = server_id("ocean", "ann"), server_id("ocean", "bob")
-
-
-@contextmanager
-def small_disk(folder: Path, mib: int) -> Iterator[None]:
-    """Mount a disk of its own on a folder for the length of a block."""
-    folder.mkdir(exist_ok=True)
-    process.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m,mode=711", f"hf-{uuid.uuid4().hex[:6]}", str(folder)])
-    try:
-        yield
-    finally:
-        process.run(["umount", "-l", str(folder)])
-
-
-def fill(folder: Path, *, leave: int) -> Path:
-    """Fill a disk up to some bytes."""
-    ballast = folder / "ballast"
-    with ballast.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, os.statvfs(folder).f_bavail * 4096 - leave)
-    return ballast
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from typing import Literal
 from hubfleet._kit import process
 from hubfleet._kit.files import write_atomic
 from hubfleet._kit.process import ProcessId
-from hubfleet.errors import CommandError
+from hubfleet.errors import CommandError, StateError
 from hubfleet.model.program import Program
 from hubfleet.protocol import probe
 
@@ -147,7 +147,14 @@ class Keeper:
             return
         self._process = ProcessId.of(child.pid)
         if self._process is not None:
-            record(self._record, self._process)
+            self._write_down(self._process)
+
+    def _write_down(self, found: ProcessId) -> None:
+        try:
+            record(self._record, found)
+        except StateError as error:
+            # the next supervisor finds it by its mark
+            _log.error("%s: %s", self.program.name, error)
 
     def _until_end(self) -> None:
         """Wait until the process ends or we are to stop; turn healthy on the way."""

@@ -62,9 +62,9 @@ class Supervisor:
                 old.program = program
                 old.reload()
             else:
+                self._prepare(program, old)
                 if old is not None:
                     old.stop()
-                prepare(program, self._places, self._accounts)
                 self._keep(program)
             folder = self._places.programs / program.name
             write_atomic(folder / "program.json", program.model_dump_json(indent=1), mode=0o600)
@@ -107,6 +107,16 @@ class Supervisor:
             if path.stat().st_size > MAX_LOG_BYTES:
                 path.with_suffix(".log.1").write_bytes(path.read_bytes()[-MAX_LOG_BYTES:])
                 os.truncate(path, 0)
+
+    def _prepare(self, program: Program, old: Keeper | None) -> None:
+        """Write what a program needs; where that fails, one that runs goes on with what it had."""
+        try:
+            prepare(program, self._places, self._accounts)
+        except HubfleetError:
+            if old is not None:
+                with contextlib.suppress(HubfleetError):
+                    prepare(old.program, self._places, self._accounts)
+            raise
 
     def _keep(self, program: Program) -> None:
         launch: Launch = launch_of(program, self._places, self._accounts)

@@ -161,6 +161,7 @@ def agent(
     *,
     user: tuple[int, int] | None = None,
     command: Sequence[str] = (),
+    folders: Sequence[str] = (),
     **settings: object,
 ) -> Iterator[AgentProgram]:
     """Run an agent for the length of a block and end it; its servers must be stopped by the test."""
@@ -175,7 +176,10 @@ def agent(
         "socket": str(folder / "agent.sock"),
         "data": str(folder / "data"),
         "network": "shared",
-        "hubs": [{"name": name, "address": hub.address, "port": hub.port} for name, hub in hubs.items()],
+        "hubs": [
+            {"name": name, "address": hub.address, "port": hub.port, "folders": [{"name": item} for item in folders]}
+            for name, hub in hubs.items()
+        ],
         "callers": callers,
         "software": str(SOFTWARE),
         **settings,

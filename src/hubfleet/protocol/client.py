@@ -28,6 +28,8 @@ from hubfleet.protocol.messages import (
 from hubfleet.protocol.signing import CallerKey, sign
 
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
+"""Connections are let go before uvicorn does it, after 5 s: a request on one that it just closes would be lost."""
 MAX_LOG_CHARACTERS = 200_000
 
 AnyMessage = TypeVar("AnyMessage", bound=BaseModel)
@@ -36,8 +38,8 @@ AnyMessage = TypeVar("AnyMessage", bound=BaseModel)
 def transport_for(address: str) -> tuple[str, httpx.AsyncHTTPTransport]:
     """Return base URL and transport for `unix:/path/of/socket` or `http(s)://…`."""
     if address.startswith("unix:"):
-        return "http://agent", httpx.AsyncHTTPTransport(uds=address.removeprefix("unix:"))
-    return address.rstrip("/"), httpx.AsyncHTTPTransport()
+        return "http://agent", httpx.AsyncHTTPTransport(uds=address.removeprefix("unix:"), limits=LIMITS)
+    return address.rstrip("/"), httpx.AsyncHTTPTransport(limits=LIMITS)
 
 
 class AgentClient:

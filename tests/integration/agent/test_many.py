@@ -11,6 +11,7 @@ import pytest
 from agents import AgentProgram, FakeHub, agent, server_id, server_request
 from hubfleet.agent import readiness
 from hubfleet.agent.records import request_to_json
+from hubfleet.protocol.client import LIMITS
 from hubfleet.protocol.messages import ServerRequest, ServerState
 from hubfleet.protocol.signing import sign
 
@@ -30,9 +31,7 @@ async def test_five_hundred_starts_at_once_all_run_in_the_end(tmp_path: Path) ->
     """Never more wait than allowed; the others get 429 with Retry-After, and a place when they ask again."""
     ceilings = {"servers": len(PEOPLE), "starts": STARTS, "queue": QUEUE}
     with FakeHub() as hub, agent(tmp_path, {"ocean": hub}, launcher="in-process", ceilings=ceilings) as program:
-        transport = httpx.AsyncHTTPTransport(
-            uds=program.socket, limits=httpx.Limits(max_connections=100, keepalive_expiry=1)
-        )
+        transport = httpx.AsyncHTTPTransport(uds=program.socket, limits=LIMITS)
         client = program.client("ocean")
         async with httpx.AsyncClient(transport=transport, base_url="http://agent", timeout=60) as http:
             wanted = {person: server_request("ocean", person) for person in PEOPLE}

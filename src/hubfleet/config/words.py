@@ -114,6 +114,7 @@ OTHER_WORDS: Mapping[str, str] = {
     "color": "`colour`",
     "logo": "`branding: {logo: …}`",
     "welcome": "`branding: {welcome: …}`",
+    "announcement": "`announcement` of the hub itself, not of its branding",
     "url": "`domain`",
     "host": "`domain`",
     "port": "`listen: ADDRESS:PORT`",

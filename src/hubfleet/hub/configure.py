@@ -65,6 +65,8 @@ def _addresses(c: Any, program: HubProgram) -> None:
     if program.user_subdomains:
         c.JupyterHub.subdomain_host = program.public_url
         c.JupyterHub.subdomain_hook = hook(urlsplit(program.public_url).hostname or "")
+        # no page of a person's address can then set a cookie that passes for the hub's; browsers ask for https
+        c.JupyterHub.cookie_host_prefix_enabled = program.public_url.startswith("https://")
 
 
 def _state(c: Any, program: HubProgram, cookie: str) -> None:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit, urlunsplit
 
-from hubfleet.agent.launchers import sandbox, singleuser
+from hubfleet.agent.launchers import kernel, sandbox, singleuser
 from hubfleet.agent.launchers.base import LaunchRequest
-from hubfleet.agent.launchers.sandbox import HOME, SHARED, START_PROGRAM, Bind, Sandbox
+from hubfleet.agent.launchers.cgroup import GIB
+from hubfleet.agent.launchers.sandbox import HOME, KERNEL_PROGRAM, SHARED, START_PROGRAM, Bind, Sandbox
+from hubfleet.protocol.messages import ServerResources
 
 UID = 1000
 """The user id inside, where bubblewrap runs as an ordinary user and all people share one outside."""
@@ -52,6 +54,7 @@ def box(request: LaunchRequest, system: Sequence[Bind], setting: Setting) -> San
     texts["/etc/resolv.conf"] = "".join(f"nameserver {server}\n" for server in setting.name_servers)
     texts[_LAB_SETTINGS_FILE] = json.dumps(_LAB_SETTINGS)
     texts[str(START_PROGRAM)] = Path(singleuser.__file__).read_text()
+    texts[str(KERNEL_PROGRAM)] = Path(kernel.__file__).read_text()
     return Sandbox(
         uid,
         setting.as_root,
@@ -95,6 +98,7 @@ def environment(request: LaunchRequest, facts: Mapping[str, str], setting: Setti
         "USER": "jovyan",
         "JUPYTERHUB_API_TOKEN": token,
         "JPY_API_TOKEN": token,
+        **_limits(wanted.resources),
     }
     hub = urlsplit(request.hub_url)
     own = setting.hub_address(hub.hostname or "", hub.port or 80)
@@ -107,3 +111,16 @@ def environment(request: LaunchRequest, facts: Mapping[str, str], setting: Setti
     landing = wanted.default_url or result.get("JUPYTERHUB_DEFAULT_URL", "")
     result["JUPYTERHUB_DEFAULT_URL"] = landing or ("/tree" if wanted.app == "notebook" else "/lab")
     return result
+
+
+def _limits(resources: ServerResources) -> dict[str, str]:
+    """Return the variables by which JupyterHub's spawners tell servers of their limits, and which Lab's display reads.
+
+    https://jupyterhub.readthedocs.io/en/stable/reference/api/spawner.html: bytes, and cores.
+    """
+    return {
+        "MEM_LIMIT": str(int(resources.memory_gib * GIB)),
+        "MEM_GUARANTEE": str(int(resources.memory_guarantee_gib * GIB)),
+        "CPU_LIMIT": f"{resources.cpu:g}",
+        "CPU_GUARANTEE": f"{resources.cpu_guarantee:g}",
+    }

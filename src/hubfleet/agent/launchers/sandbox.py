@@ -14,6 +14,8 @@ SHARED = PurePosixPath("/shared")
 """Where shared folders are mounted; `shared` in the home is a link to it. Never below the home: what a person may
 rename or replace by a link must not be the target of a mount that root makes."""
 START_PROGRAM = PurePosixPath("/run/hubfleet/start.py")
+KERNEL_PROGRAM = PurePosixPath("/run/hubfleet/kernel.py")
+"""Beside the start program, which makes kernels start with it."""
 
 SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32")
 OWN_FOLDERS = ("/dev/shm", "/tmp", "/var/tmp")  # noqa: S108 - each server has its own

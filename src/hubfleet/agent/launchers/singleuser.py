@@ -7,6 +7,7 @@ ends by itself and nothing is left. Tokens come this way, so that they are in no
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -61,22 +62,31 @@ def _own_python(home: Path, prefix: Path) -> Path | None:
         _replace(own / "pyvenv.cfg", f"home = {Path(sys.base_prefix) / 'bin'}\ninclude-system-site-packages = false\n")
         _replace(packages / "_hubfleet.pth", f"import site; site.addsitedir({str(shared)!r})\n")
         for name in ("python", "python3", version):
-            if not (own / "bin" / name).is_symlink():
-                (own / "bin" / name).symlink_to(os.path.realpath(prefix / "bin" / "python"))
+            _point(own / "bin" / name, (prefix / "bin" / "python").resolve())
         _replace(own / "bin" / "pip", '#!/bin/sh\nexec "$(dirname "$0")/python" -m pip "$@"\n', mode=0o755)
         raise_first = f'echo {KERNEL_ADJUSTMENT} > /proc/self/oom_score_adj; exec "$0" "$@"'
         command = ["/bin/sh", "-c", raise_first, str(own / "bin" / "python"), "-Xfrozen_modules=off"]
         kernel = {
-            "argv": [*command, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "argv": [*command, str(Path(__file__).with_name("kernel.py")), "-f", "{connection_file}"],
             "display_name": "Python 3 (ipykernel)",
             "language": "python",
             "metadata": {"debugger": True},
         }
         _replace(specification / "kernel.json", json.dumps(kernel, indent=1))
+        for logo in (prefix / "share" / "jupyter" / "kernels" / "python3").glob("logo-*"):
+            # copied, since Jupyter serves no link that leads out of the folder
+            if not (specification / logo.name).exists():
+                shutil.copyfile(logo, specification / logo.name)
     except OSError as error:
         print(f"no Python of one's own in the home: {error}", file=sys.stderr)  # noqa: T201 - the server's own log
         return None
     return own
+
+
+def _point(link: Path, target: Path) -> None:
+    if not link.is_symlink() or link.readlink() != target:
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
 
 
 def _replace(path: Path, text: str, mode: int = 0o644) -> None:

@@ -20,6 +20,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-quic",
+    "--host-resolver-rules=MAP *.hubs.test 127.0.0.1",
     # it would keep pages that a test answers itself from this machine's addresses, whatever hubs allow
     "--disable-features=LocalNetworkAccessChecks",
 )

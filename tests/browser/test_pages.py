@@ -114,6 +114,26 @@ def test_without_javascript_by_keyboard_a_server_starts_and_the_choice_is_rememb
     expect(page.get_by_label("Memory", exact=True)).to_have_value("medium")
 
 
+def test_servers_with_names_come_and_go_from_the_home_page(someone: Callable[..., Visitor]) -> None:
+    """JupyterHub's own buttons work where people's servers have addresses of their own."""
+    visitor = someone("ocean")
+    visitor.sign_in("ana")
+    page = visitor.page
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_label("server name").fill("analysis")
+    page.get_by_role("button", name="Add New Server").click()
+    row = page.locator("tr", has_text="analysis")
+    row.get_by_role("button", name="start").click()
+    expect(page.get_by_role("heading", name="Start your server “analysis”")).to_be_visible()
+    visitor.choose("Standard")
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url(re.compile(re.escape(f"{visitor.own_url}analysis/")), timeout=60_000)
+    visitor.open("/hub/home")
+    row.get_by_role("button", name="stop").click()
+    row.get_by_role("button", name="delete").click(timeout=30_000)
+    expect(row).to_have_count(0)
+
+
 @pytest.mark.parametrize(
     ("asked", "says"),
     [

@@ -9,9 +9,8 @@ from pathlib import Path
 from hubfleet._kit import plugins
 from hubfleet.agent.environments.realise import PASSED_ON, Builder
 from hubfleet.agent.environments.software import Environments, packaged_base_lock
-from hubfleet.agent.launchers import bubblewrap, networking
+from hubfleet.agent.launchers import bubblewrap, limiting, networking
 from hubfleet.agent.launchers.base import Launcher
-from hubfleet.agent.launchers.cgroup import Cgroups
 from hubfleet.agent.launchers.in_process import InProcessLauncher
 from hubfleet.agent.launchers.process import ProcessLauncher, ProcessOptions
 from hubfleet.agent.store import Store
@@ -49,7 +48,7 @@ def make_launcher(settings: AgentSettings) -> Launcher:
         processes=settings.ceilings.processes,
         variables=_for_servers(os.environ),
     )
-    cgroups = Cgroups.detect(options.label)
+    cgroups = limiting.choose(options.label)
     return ProcessLauncher(options, network=networking.choose(settings, options.label), cgroups=cgroups)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from hubfleet.agent.launchers import kernel, sandbox, singleuser
 from hubfleet.agent.launchers.base import LaunchRequest
-from hubfleet.agent.launchers.cgroup import GIB
+from hubfleet.agent.launchers.groups import GIB
 from hubfleet.agent.launchers.sandbox import HOME, KERNEL_PROGRAM, SHARED, START_PROGRAM, Bind, Sandbox
 from hubfleet.protocol.messages import ServerResources
 

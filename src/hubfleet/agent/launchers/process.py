@@ -16,7 +16,7 @@ from hubfleet._kit import process
 from hubfleet._kit.process import ProcessId, boot_id
 from hubfleet.agent.launchers import bubblewrap, causes, inside, labels, logfile, sandbox
 from hubfleet.agent.launchers.base import HasCapacity, Health, Launcher, LauncherState, LaunchRequest
-from hubfleet.agent.launchers.cgroup import GIB, Cgroups, Limits
+from hubfleet.agent.launchers.groups import GIB, Groups, Limits
 from hubfleet.agent.launchers.networks import Network
 from hubfleet.agent.launchers.sandbox import START_PROGRAM, Sandbox
 from hubfleet.errors import LaunchError, TemporaryLaunchError
@@ -46,7 +46,7 @@ class ProcessLauncher(Launcher, HasCapacity):
 
     name = "process"
 
-    def __init__(self, options: ProcessOptions, *, network: Network, cgroups: Cgroups) -> None:
+    def __init__(self, options: ProcessOptions, *, network: Network, cgroups: Groups) -> None:
         """Make it; nothing is done yet.
 
         Args:
@@ -165,9 +165,7 @@ class ProcessLauncher(Launcher, HasCapacity):
 
     def _limit_ability(self, name: str, controller: str) -> Ability:
         if controller in self._cgroups.folders:
-            return Ability.model_validate(
-                {"name": name, "state": "full", "detail": f"control groups, version {self._cgroups.version}"}
-            )
+            return Ability.model_validate({"name": name, "state": "full", "detail": self._cgroups.kind})
         why = "no control group of its own can be made (run the agent as root, or give its user one)"
         return Ability.model_validate({"name": name, "state": "none", "detail": why})
 

@@ -12,12 +12,22 @@ HUB = "sign_in: {with: shared-password}\nallow: {everyone: true}\n"
 BREAKS_SERVERS = 'c.Spawner.cmd = ["x"]\nc.AgentSpawner.start_timeout = 1\nc.Spawner.start_timeout = 1\n'
 
 
+FILES = {"hubs/ocean.yaml": HUB + "staging: true\n", "hubs/river.yaml": HUB}
+
+
 @pytest.fixture(scope="module")
-def fleet() -> Iterator[Machine]:
-    """Two hubs, one of them with a twin, applied."""
-    with machine({"hubs/ocean.yaml": HUB + "staging: true\n", "hubs/river.yaml": HUB}) as made:
-        made.run("apply", "--yes", timeout_s=400)
+def made() -> Iterator[Machine]:
+    """A fleet of two hubs, one of them with a twin."""
+    with machine(FILES) as made:
         yield made
+
+
+@pytest.fixture
+def fleet(made: Machine) -> Machine:
+    """The fleet as its first files say, applied, whatever an earlier test did."""
+    made.write(FILES)
+    made.run("apply", "--yes", timeout_s=400)
+    return made
 
 
 def test_a_second_plan_is_empty(fleet: Machine) -> None:
@@ -32,7 +42,6 @@ def test_a_plan_shows_old_and_new_with_place_and_what_people_notice(fleet: Machi
     assert "culling.idle_minutes: 60 -> 33  hubs/river.yaml:3" in shown
     assert "idle servers are stopped by the new rule" in shown
     assert "hub ocean" not in shown
-    fleet.run("apply", "--yes")
 
 
 def test_a_failed_rehearsal_leaves_production_alone_and_others_go_on(fleet: Machine) -> None:
@@ -56,7 +65,9 @@ def test_a_failed_rehearsal_leaves_production_alone_and_others_go_on(fleet: Mach
 
 def test_rolling_back_brings_an_earlier_revision(fleet: Machine) -> None:
     """The hub runs as before, proven, and the plan says that the files differ."""
-    fleet.write({"hubs/ocean.yaml": HUB + "staging: true\n"})
+    for minutes in (33, 44):
+        fleet.write({"hubs/river.yaml": HUB + f"culling: {{idle_minutes: {minutes}}}\n"})
+        fleet.run("apply", "--yes")
     done = fleet.run("rollback", "river", "--yes")
     assert "is proven" in done.stdout
     assert "culling.idle_minutes: 33 -> 44" in fleet.run("plan").stdout
@@ -64,6 +75,7 @@ def test_rolling_back_brings_an_earlier_revision(fleet: Machine) -> None:
 
 def test_a_plan_that_was_kept_is_refused_once_the_world_has_changed(fleet: Machine) -> None:
     """Between making and carrying out, something else was applied."""
+    fleet.write({"hubs/river.yaml": HUB + "culling: {idle_minutes: 55}\n"})
     kept = fleet.folder / "kept.json"
     fleet.run("plan", "--out", str(kept))
     fleet.run("apply", "--yes", timeout_s=400)

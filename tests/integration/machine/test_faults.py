@@ -4,8 +4,8 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -19,6 +19,7 @@ from programs import wait_for
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("machine")]
 
 CHECK = "/users/hubfleet-check"
+HOST = "hubfleet-check.ocean.localhost"
 HUB = "sign_in: {with: shared-password}\nallow: {everyone: true}\n"
 
 
@@ -72,12 +73,11 @@ class Asked:
 def asking(fleet: Machine, path: str) -> Iterator[Asked]:
     """Ask a server again and again through the front door while a block runs."""
     asked, over = Asked(), threading.Event()
-    host = "hubfleet-check.ocean.localhost"
 
     def ask_on() -> None:
         while not over.wait(0.02):
             try:
-                status = fleet.get(host, path).status
+                status = fleet.get(HOST, path).status
             except OSError as error:
                 asked.failures.append(repr(error))
                 continue
@@ -110,9 +110,7 @@ def test_killing_the_proxy_costs_only_its_restart(fleet: Machine, server: str) -
     """After kill -9 of the proxy the same server answers again at the same address."""
     before = servers(fleet)
     fleet.kill("proxy")
-    wait_for(
-        "the server again", lambda: fleet.get("hubfleet-check.ocean.localhost", server).status == 200, timeout_s=10
-    )
+    wait_for("the server again", lambda: fleet.get(HOST, server).status == 200, timeout_s=10)
     assert servers(fleet) == before
 
 
@@ -127,14 +125,73 @@ def test_killing_the_supervisor_ends_nothing(fleet: Machine, server: str) -> Non
     assert (servers(fleet), fleet.pid("hub-ocean")) == (before, hub)
 
 
-@pytest.mark.parametrize("program", ["hub-ocean", "agent-here"])
+STARTING = ["hub-ocean", "agent-here", "routes", "proxy", "culler-ocean", "supervisor"]
+
+
+@pytest.mark.parametrize("program", STARTING)
 def test_killing_a_program_while_a_server_starts_gives_one_server(fleet: Machine, program: str) -> None:
     """Kill -9 in the middle of a start: the server is there afterwards, once, and can be stopped."""
     before = set(servers(fleet))
     assert fleet.call("ocean", "POST", f"{CHECK}/server", {}).status in {201, 202}
     wait_for("a server's process", lambda: set(servers(fleet)) - before, every_s=0.01)
-    fleet.kill(program)
+    if program == "supervisor":
+        os.kill(int((fleet.data / "supervisor.lock").read_text()), signal.SIGKILL)
+        fleet.run("apply", "--yes")
+    else:
+        fleet.kill(program)
     wait_for("the server", lambda: _server(fleet).get("ready"), timeout_s=120, every_s=0.2)
-    assert fleet.get("hubfleet-check.ocean.localhost", "/user/hubfleet-check/api").status == 200
+    wait_for("its answer", lambda: fleet.get(HOST, "/user/hubfleet-check/api").status == 200, timeout_s=30)
+    assert len(set(servers(fleet)) - before) == 1
     wait_for("the server's end", lambda: _stopped(fleet), timeout_s=60, every_s=0.2)
     wait_for("no process of it", lambda: set(servers(fleet)) == before)
+
+
+@contextmanager
+def frozen_agent(fleet: Machine) -> Iterator[None]:
+    """Let the agent answer nobody, as behind a broken line."""
+    pid = fleet.pid("agent-here")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def agent_with_a_damaged_store(fleet: Machine) -> Iterator[None]:
+    """Let the agent find garbage in the place of its records when it starts again; put them back afterwards."""
+    data = fleet.data / "agents" / "here"
+    aside = data / "aside"
+    aside.mkdir()
+    os.kill(fleet.pid("agent-here"), signal.SIGKILL)
+    for path in data.glob("agent.sqlite*"):
+        path.rename(aside / path.name)
+    (data / "agent.sqlite").write_bytes(os.urandom(8192))
+    try:
+        log = fleet.data / "logs" / "agent-here.log"
+        wait_for("the agent's refusal", lambda: "is damaged" in log.read_text())
+        yield
+    finally:
+        for path in [*data.glob("agent.sqlite*")]:
+            path.unlink()
+        for path in [*aside.iterdir()]:
+            path.rename(data / path.name)
+        aside.rmdir()
+
+
+@pytest.mark.parametrize("away", [frozen_agent, agent_with_a_damaged_store])
+def test_a_hub_that_starts_while_its_agent_is_away_stops_nothing(
+    fleet: Machine, server: str, away: Callable[[Machine], AbstractContextManager[None]]
+) -> None:
+    """The server answers all the time; once the agent is back the hub has the same server, and no second one."""
+    before = servers(fleet)
+    with asking(fleet, server) as asked:
+        with away(fleet):
+            hub = fleet.pid("hub-ocean")
+            os.kill(hub, signal.SIGKILL)
+            wait_for("another hub", lambda: fleet.pid("hub-ocean") != hub)
+            wait_for("its page", lambda: fleet.get("ocean.localhost", "/hub/login").status == 200, timeout_s=60)
+        wait_for("the server in the hub", lambda: _server(fleet).get("ready"), timeout_s=90, every_s=0.2)
+    assert not asked.failures
+    assert asked.answers > 20
+    assert servers(fleet) == before

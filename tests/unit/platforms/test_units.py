@@ -19,8 +19,7 @@ PYTHON = "/usr/bin/python3"
 SETTING = Setting(
     fleet="reef",
     data=DATA,
-    owner=(190001, 190001),
-    groups=(),
+    drop=("/usr/bin/setpriv", "--reuid=190001", "--regid=190001", "--clear-groups", "--"),
     environment={"HOME": str(DATA / "programs/x"), "HUBFLEET_PROGRAM": f"{DATA}/x", "LANG": "C.UTF-8"},
     python=PYTHON,
     software=(Path("/opt/hubfleet"),),
@@ -53,9 +52,9 @@ AGENT = Program(
 )
 HIDDEN = replace(SETTING, software=(Path("/root/hubfleet/.venv"), Path("/root/hubfleet/src")), closed=(Path("/root"),))
 RENDERED = {
-    "hubfleet-reef-hub-ocean.service": render(HUB, replace(SETTING, groups=(190004,))),
+    "hubfleet-reef-hub-ocean.service": render(HUB, SETTING),
     "hubfleet-reef-proxy.service": render(PROXY, SETTING),
-    "hubfleet-reef-agent-here.service": render(AGENT, replace(SETTING, owner=None)),
+    "hubfleet-reef-agent-here.service": render(AGENT, replace(SETTING, drop=())),
     "hubfleet-reef-routes.service": render(Program(name="routes", command=(PYTHON,), user="proxy"), HIDDEN),
     "hubfleet-reef.target": render_target("reef", DATA),
 }
@@ -101,7 +100,7 @@ def test_systemd_says_when_something_is_wrong(tmp_path: Path) -> None:
 )
 def test_words_of_a_command_reach_the_program_as_they_are(word: str, written: str) -> None:
     """Neither specifiers, nor variables, nor spaces are read out of them."""
-    text = render(Program(name="x", command=("/bin/echo", word)), SETTING)
+    text = render(Program(name="x", command=("/bin/echo", word)), replace(SETTING, drop=()))
     assert f"ExecStart=/bin/echo {written}\n" in text
 
 

@@ -15,7 +15,7 @@ from hubfleet.platforms.machine import secrets
 from hubfleet.platforms.machine.accounts import Accounts
 from hubfleet.platforms.machine.keeper import Launch
 from hubfleet.platforms.machine.places import Places
-from hubfleet.platforms.machine.reach import first_closed, reachable
+from hubfleet.platforms.machine.reach import as_user, first_closed, reachable
 from hubfleet.platforms.machine.units import Setting
 from hubfleet.protocol.signing import CallerKey
 
@@ -72,8 +72,7 @@ def fill(text: str, places: Places, accounts: Accounts) -> str:
 def launch_of(program: Program, places: Places, accounts: Accounts) -> Launch:
     """Return how to start a program here."""
     folder = places.programs / program.name
-    owner = accounts.of(program.user)
-    groups = () if owner is None else tuple(given[1] for name in program.groups if (given := accounts.of(name)))
+    owner, groups = accounts.of(program.user), _groups(program, accounts)
     command = tuple(program.command)
     if owner is not None:
         command = reachable(
@@ -91,13 +90,16 @@ def setting_of(program: Program, places: Places, accounts: Accounts, *, fleet: s
     return Setting(
         fleet=fleet,
         data=places.data,
-        owner=owner,
-        groups=() if owner is None else tuple(given[1] for name in program.groups if (given := accounts.of(name))),
+        drop=as_user(owner, _groups(program, accounts), low_ports=program.low_ports) if owner else (),
         environment=_environment(program, places),
         python=sys.executable,
         software=software,
         closed=tuple(ways) if owner else (),
     )
+
+
+def _groups(program: Program, accounts: Accounts) -> tuple[int, ...]:
+    return tuple(given[1] for name in program.groups if (given := accounts.of(name)))
 
 
 def _environment(program: Program, places: Places) -> dict[str, str]:

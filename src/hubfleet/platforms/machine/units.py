@@ -24,9 +24,9 @@ class Setting:
 
     fleet: str
     data: Path
-    owner: tuple[int, int] | None
-    """User and group; None: root."""
-    groups: tuple[int, ...]
+    drop: tuple[str, ...]
+    """The command that goes on as the program's user, who has a number but no account, so that `User=` would refuse it;
+    empty: root."""
     environment: Mapping[str, str]
     python: str
     software: tuple[Path, ...]
@@ -74,7 +74,7 @@ def render(program: Program, setting: Setting) -> str:
     ]
     service = [
         *_process(program, setting),
-        *(_as_user(program, setting, setting.owner) if setting.owner else _as_root()),
+        *(_as_user(program, setting) if setting.drop else _as_root()),
     ]
     return _text({"Unit": unit, "Service": service, "Install": [("WantedBy", target_name(setting.fleet))]})
 
@@ -83,13 +83,17 @@ def _process(program: Program, setting: Setting) -> Iterable[tuple[str, str]]:
     folder = setting.data / "programs" / program.name
     log = f"append:{_escaped(str(setting.data / 'logs' / program.name))}.log"
     yield "Type", "exec"
-    yield "ExecStart", _command(program.command)
+    yield "ExecStart", _command((*setting.drop, *program.command))
     if program.health:
         asked = [program.health.url, *([program.health.host] if program.health.host else [])]
-        yield "ExecStartPost", _command([setting.python, "-m", "hubfleet.platforms.machine.healthy", *asked])
+        yield (
+            "ExecStartPost",
+            _command([*setting.drop, setting.python, "-m", "hubfleet.platforms.machine.healthy", *asked]),
+        )
         yield "TimeoutStartSec", f"{program.health.timeout_s:g}"
     if program.reload_signal:
-        yield "ExecReload", f"/bin/kill -{signal.Signals(program.reload_signal).name[3:]} $MAINPID"
+        drop = f"{_command(setting.drop)} " if setting.drop else ""
+        yield "ExecReload", f"{drop}/bin/kill -{signal.Signals(program.reload_signal).name[3:]} $MAINPID"
     yield "Restart", "always"
     yield "RestartSec", "1"
     yield "TimeoutStopSec", f"{program.stop_grace_s:g}"
@@ -113,16 +117,11 @@ def _as_root() -> Iterable[tuple[str, str]]:
     yield "TasksMax", "infinity"
 
 
-def _as_user(program: Program, setting: Setting, owner: tuple[int, int]) -> Iterable[tuple[str, str]]:
-    uid, gid = owner
-    low = "CAP_NET_BIND_SERVICE" if program.low_ports else ""
+def _as_user(program: Program, setting: Setting) -> Iterable[tuple[str, str]]:
+    """All others: with no more rights than becoming their user takes, and none once they are."""
+    rights = ["CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", *(["CAP_NET_BIND_SERVICE"] if program.low_ports else [])]
     yield "KillMode", "mixed"
-    yield "User", str(uid)
-    yield "Group", str(gid)
-    if setting.groups:
-        yield "SupplementaryGroups", " ".join(str(group) for group in setting.groups)
-    yield "CapabilityBoundingSet", low
-    yield "AmbientCapabilities", low
+    yield "CapabilityBoundingSet", " ".join(rights)
     yield "NoNewPrivileges", "yes"
     yield "ProtectSystem", "strict"
     yield from _files(program, setting)

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hubfleet._kit.aio import guarded
-from hubfleet.hub import look, roles, strays
+from hubfleet.hub import database, look, roles, strays
 from hubfleet.hub.agents import AgentLink
 from hubfleet.hub.context import HubContext
 from hubfleet.hub.sign_in.set_up import set_up
@@ -38,6 +38,7 @@ def configure(c: Any, settings: str) -> None:
     def secret(name: str) -> str:
         return (Path(program.secrets) / name).read_text().strip()
 
+    database.check(program.database)
     _addresses(c, program)
     _state(c, program, secret("cookie"))
     _proxy(c, program, secret("routes-token"))

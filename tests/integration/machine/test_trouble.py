@@ -1,6 +1,7 @@
 """What goes wrong around a fleet on one machine: a clear message, what to do, and nothing lost."""
 
 import json
+import os
 import signal
 import socket
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hubfleet._kit.files import locked
 from hubfleet._kit.process import ProcessId
 from machines import Machine, environment, machine, up
 from programs import started, wait_for
@@ -47,9 +49,40 @@ def test_a_second_up_says_who_is_first(fleet: Machine) -> None:
 
 
 def test_two_applies_cannot_meet(fleet: Machine) -> None:
-    """The lock belongs to a process, so a dead one holds nothing."""
+    """The second says who holds the lock, and changes nothing."""
+    fleet.write({"hubs/ocean.yaml": HUB + "culling: {idle_minutes: 33}\n"})
+    hub = fleet.pid("hub-ocean")
+    try:
+        with locked(fleet.data / "apply.lock", what="a test", hint=""):
+            done = fleet.run("apply", "--yes", check=False)
+    finally:
+        fleet.write({"hubs/ocean.yaml": HUB})
+    assert done.status == 1
+    assert f"another apply is under way (process {os.getpid()} holds" in done.stderr
+    assert "hint: wait for its end" in done.stderr
+    assert fleet.pid("hub-ocean") == hub
+
+
+def test_a_lock_that_a_dead_process_left_holds_nothing(fleet: Machine) -> None:
+    """The kernel frees a lock with its process; what is written in the file is for people only."""
     (fleet.data / "apply.lock").write_text("99999999")
-    assert "nothing to do" in fleet.run("apply", "--yes").stdout
+    fleet.write({"hubs/ocean.yaml": HUB + "announcement: Hello\n"})
+    assert fleet.run("apply", "--yes").status == 0
+    fleet.write({"hubs/ocean.yaml": HUB})
+    fleet.run("apply", "--yes")
+
+
+def test_a_damaged_database_of_a_hub_is_named_and_left_alone() -> None:
+    """The hub does not come up, the last words say why, and the file is as it was: for a backup to replace."""
+    with machine({"hubs/ocean.yaml": HUB}) as made:
+        database = made.data / "hubs" / "ocean" / "jupyterhub.sqlite"
+        database.parent.mkdir(parents=True)
+        database.write_bytes(b"garbage" * 1000)
+        done = made.run("apply", "--yes", check=False)
+        assert done.status == 1
+        assert "program 'hub-ocean' does not come up" in done.stderr
+        assert f"the hub's database {database} is damaged (file is not a database): put a backup" in done.stderr
+        assert database.read_bytes() == b"garbage" * 1000
 
 
 def test_no_secret_is_in_what_others_can_see(fleet: Machine) -> None:

@@ -170,6 +170,7 @@ class ProcessLauncher(Launcher, HasCapacity):
         return Ability.model_validate({"name": name, "state": "none", "detail": why})
 
     async def _try_sandbox(self) -> None:
+        bubblewrap.find()
         folder = self._options.folder / "trial"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         binds, links = sandbox.system()

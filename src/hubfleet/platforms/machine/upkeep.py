@@ -1,5 +1,6 @@
 """What keeps a machine's programs up: our supervisor, or systemd. The platform knows nothing else of either."""
 
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,9 @@ from hubfleet.platforms.machine.places import Places
 HEALTHY_S = 120.0
 """How long a program may take, those that it waits for included."""
 LOOK_S = 0.05
+
+ERROR = re.compile(r"\s*[\w.]+(Error|Exception): ")
+"""The line that names a Python error."""
 
 
 class Upkeep(ABC):
@@ -87,7 +91,9 @@ class Upkeep(ABC):
     def _last_words(self, name: str) -> str:
         log = self.places.logs / f"{name}.log"
         lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-        return redact(lines[-1][:300]) if lines else "none"
+        # what follows a Python error's own line tells less than it
+        errors = [line for line in lines[-30:] if ERROR.match(line)]
+        return redact((errors or lines)[-1].strip()[:300]) if lines else "none"
 
 
 def only_reload(old: Program, new: Program) -> bool:

@@ -106,8 +106,8 @@ async def test_a_running_server_does_not_notice_that_its_agent_was_killed(tmp_pa
         assert not any(_left(program).values()), _left(program)
 
 
-async def test_a_server_killed_from_outside_is_stopped_with_a_reason(tmp_path: Path) -> None:
-    """Whoever ends a server's processes, its person reads that, and nothing of it is left."""
+async def test_a_server_killed_from_outside_is_stopped_with_a_reason_and_starts_again(tmp_path: Path) -> None:
+    """Whoever ends a server's processes, its person reads that, nothing of it is left, and the next start works."""
     with FakeHub() as hub, agent(tmp_path, {"ocean": hub}) as program:
         client = program.client("ocean")
         await client.start_server(ANN, server_request("ocean", "ann"), idempotency_key="k")
@@ -118,6 +118,11 @@ async def test_a_server_killed_from_outside_is_stopped_with_a_reason(tmp_path: P
         stopped = await reached(client, ANN, ServerState.STOPPED)
         assert stopped.reason in {StopReason.KILLED, StopReason.EXITED}
         assert stopped.message
+        await client.start_server(ANN, server_request("ocean", "ann"), idempotency_key="again")
+        again = await reached(client, ANN, ServerState.RUNNING)
+        assert await readiness.answers(again.url, "/user/ann/api")
+        await client.stop_server(ANN, StopReason.PERSON)
+        await reached(client, ANN, ServerState.STOPPED)
         await client.close()
     wait_for(lambda: _left(program)["processes"] == 0, 5)
 

@@ -26,6 +26,7 @@ test: setup ## run the tests (with real hubs, proxy, sandbox and browser); under
 
 test-slow: setup ## run the slower suites
 	@scripts/chromium.sh
+	@scripts/systemd_root.sh
 	@$(RUN)/pytest -q -m slow $(ARGS)
 
 check: setup ## lint, types, layers, unit tests, docs; under a minute

@@ -108,7 +108,8 @@ def _proxy(settings: RoutesSettings, fleet: Fleet, cluster: Cluster, machine: Ma
         settings,
         user=USER,
         health=HealthCheck(url=f"{scheme}://{cluster.listen}/", host="proxy.invalid"),
-        writes=("proxy", *_writes(cluster)),
+        # its runtime socket is for routes too, and its own to make
+        writes=("proxy", "run/haproxy", *_writes(cluster)),
     )
     return proxy.model_copy(
         update={

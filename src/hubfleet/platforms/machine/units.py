@@ -151,15 +151,15 @@ def _files(program: Program, setting: Setting) -> Iterable[tuple[str, str]]:
     needed = (setting.data, *setting.software)
     for name in (folder, *(setting.data / item for item in program.writes)):
         yield "ReadWritePaths", _escaped(str(name))
-    if not _below(needed, _TEMPORARY):
-        yield "PrivateTmp", "yes"
+    yield "PrivateTmp", "yes"
     if not _below(needed, _HOMES):
         yield "ProtectHome", "yes"
     for closed in setting.closed:
         yield "TemporaryFileSystem", f"{_escaped(str(closed))}:ro,mode=0755"
-        for path in (item for item in setting.software if item.is_relative_to(closed)):
+    for hidden in (*_TEMPORARY, *setting.closed):
+        for path in (item for item in setting.software if item.is_relative_to(hidden)):
             yield "BindReadOnlyPaths", _escaped(str(path))
-        if setting.data.is_relative_to(closed):
+        if setting.data.is_relative_to(hidden):
             yield "BindPaths", _escaped(str(setting.data))
 
 

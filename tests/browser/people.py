@@ -71,13 +71,17 @@ class Visitor:
             ).first.click()
 
     def upload(self, path: Path) -> None:
-        """Bring a file into the home by JupyterLab's button, and open it."""
+        """Bring a notebook into the home by JupyterLab's button, open it, and wait for its kernel."""
         with self.page.expect_file_chooser() as chosen:
             self.page.get_by_role("button", name="Upload Files").click()
         chosen.value.set_files(path)
         item = self.page.locator(".jp-DirListing-item", has_text=path.name)
         expect(item).to_be_visible()
         item.dblclick()
+        # whoever runs cells before is asked which kernel it shall be
+        expect(self.page.locator('.jp-NotebookPanel:visible [data-status="idle"]').first).to_be_visible(
+            timeout=START_S * 1000
+        )
 
     def see_end(self) -> None:
         """Scroll to the notebook's end; JupyterLab draws only what can be seen."""

@@ -78,10 +78,9 @@ class Visitor:
         item = self.page.locator(".jp-DirListing-item", has_text=path.name)
         expect(item).to_be_visible()
         item.dblclick()
-        # whoever runs cells before is asked which kernel it shall be
-        expect(self.page.locator('.jp-NotebookPanel:visible [data-status="idle"]').first).to_be_visible(
-            timeout=START_S * 1000
-        )
+        # whoever runs cells before is asked which kernel it shall be; the notebook's own sign of it says idle too early
+        idle = self.page.get_by_role("button", name=re.compile(r"^Python 3 .* [|] Idle$"))
+        expect(idle).to_be_visible(timeout=START_S * 1000)
 
     def see_end(self) -> None:
         """Scroll to the notebook's end; JupyterLab draws only what can be seen."""

@@ -7,6 +7,7 @@ to the front door's own address with the name in Host header and TLS.
 import json
 import socket
 import ssl
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,15 +68,22 @@ class FrontDoor:
         """
         secure = self.url.startswith("https")
         name = f"{'wss' if secure else 'ws'}://{host or self._netloc}{path}"
+        end = time.monotonic() + timeout_s
         try:
             line = socket.create_connection(self.dial, timeout=10)
             context = _trusting() if secure else None
+            # a server answers the handshake when the kernel does, which takes its time on a busy machine
             with connect(
-                name, sock=line, ssl=context, additional_headers=_token(token), max_size=20_000_000
+                name,
+                sock=line,
+                ssl=context,
+                additional_headers=_token(token),
+                max_size=20_000_000,
+                open_timeout=timeout_s,
             ) as channel:
                 request = _execute_request(code)
                 channel.send(json.dumps(request))
-                return _outputs(channel, request["header"]["msg_id"], timeout_s)
+                return _outputs(channel, request["header"]["msg_id"], end)
         except (OSError, WebSocketException, TimeoutError, ValueError) as error:
             raise ProtocolError(f"the kernel at {path} does not run code: {error}") from error
 
@@ -126,11 +134,10 @@ def _execute_request(code: str) -> dict[str, Any]:
     return {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
 
 
-def _outputs(channel: Any, request: str, timeout_s: float) -> list[dict[str, Any]]:
+def _outputs(channel: Any, request: str, end: float) -> list[dict[str, Any]]:
     outputs: list[dict[str, Any]] = []
-    end = datetime.now(UTC).timestamp() + timeout_s
     while True:
-        message = json.loads(channel.recv(timeout=max(0.1, end - datetime.now(UTC).timestamp())))
+        message = json.loads(channel.recv(timeout=max(0.1, end - time.monotonic())))
         if message.get("parent_header", {}).get("msg_id") != request:
             continue
         kind, content = message["header"]["msg_type"], message["content"]

@@ -2,12 +2,12 @@
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from grouped import joined
 from hubfleet._kit import process
 from hubfleet.agent.launchers import limiting
 from hubfleet.agent.launchers.groups import Limits
@@ -40,13 +40,6 @@ def shown(unit: str, name: str) -> str:
     return process.run(["systemctl", "show", "--value", f"--property={name}", unit]).stdout.strip()
 
 
-def joined(scopes: Scopes, code: str) -> process.Child:
-    """Start a Python program in the server's scope, as its sandbox joins it."""
-    join = "\n".join(f"open({str(path)!r}, 'w').write(str(os.getpid()))" for path in scopes.join_files(SERVER))
-    command = [sys.executable, "-c", f"import os, signal, time\n{join}\n{code}"]
-    return process.spawn(command, env={}, cwd=Path("/"))
-
-
 def test_systemd_has_the_limits_and_the_kernel_too(scopes: Scopes) -> None:
     """Memory, processors and processes."""
     scopes.make(SERVER, LIMITS)
@@ -63,7 +56,7 @@ def test_systemd_has_the_limits_and_the_kernel_too(scopes: Scopes) -> None:
 def test_what_systemd_loads_again_keeps_its_limits(scopes: Scopes) -> None:
     """A reload of all units, as each apply makes one, takes nothing away from a server and moves it nowhere."""
     scopes.make(SERVER, LIMITS)
-    child = joined(scopes, "time.sleep(1000)")
+    child = joined(scopes, SERVER, "time.sleep(1000)")
     wait_for("it to join", lambda: child.pid in scopes.processes(SERVER))
     process.run(["systemctl", "daemon-reload"])
     limit = {1: "memory.limit_in_bytes", 2: "memory.max"}[scopes.version]
@@ -77,9 +70,9 @@ def test_what_systemd_loads_again_keeps_its_limits(scopes: Scopes) -> None:
 def test_who_uses_too_much_memory_dies_alone_and_it_is_counted(scopes: Scopes) -> None:
     """Also after the last process of the server is gone: the scope and the kernel's count stay until removed."""
     scopes.make(SERVER, LIMITS)
-    other = joined(scopes, "time.sleep(1000)")
+    other = joined(scopes, SERVER, "time.sleep(1000)")
     wait_for("it to join", lambda: other.pid in scopes.processes(SERVER))
-    greedy = joined(scopes, "held = [bytearray(2**20) for _ in range(200)]\ntime.sleep(1000)")
+    greedy = joined(scopes, SERVER, "held = [bytearray(2**20) for _ in range(200)]\ntime.sleep(1000)")
     assert greedy.wait(30) == -signal.SIGKILL
     assert other.poll() is None
     other.kill()
@@ -91,7 +84,7 @@ def test_who_uses_too_much_memory_dies_alone_and_it_is_counted(scopes: Scopes) -
 def test_a_removed_scope_takes_all_with_it(scopes: Scopes) -> None:
     """Also what ignores SIGTERM; systemd knows the unit no more."""
     scopes.make(SERVER, LIMITS)
-    child = joined(scopes, "signal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(1000)")
+    child = joined(scopes, SERVER, "signal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(1000)")
     wait_for("it to join", lambda: child.pid in scopes.processes(SERVER))
     assert scopes.remove(SERVER)
     assert child.wait(10) == -signal.SIGKILL

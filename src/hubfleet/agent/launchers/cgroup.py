@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from hubfleet.agent.launchers.delegated import Tree
 from hubfleet.agent.launchers.groups import GIB, ROOT, Groups, Limits
 from hubfleet.errors import LaunchError
 
@@ -22,9 +23,9 @@ class Cgroups(Groups):
 
     @classmethod
     def detect(cls, label: str, root: Path = ROOT) -> "Cgroups":
-        """Find what can be used here; makes the agent's own folder."""
+        """Find what can be used here; makes the agent's own folder, and may move the agent to beside it."""
         if (root / "cgroup.controllers").exists():
-            return cls(label, _detect_v2(root, label), 2)
+            return cls(label, Tree.here(root).find(label), 2)
         return cls(label, _detect_v1(root, label), 1)
 
     @property
@@ -84,25 +85,6 @@ def _detect_v1(root: Path, label: str) -> dict[str, Path]:
         if _make(folder):
             found[controller] = folder
     return found
-
-
-def _detect_v2(root: Path, label: str) -> dict[str, Path]:
-    folder = root / label
-    try:
-        offered = (root / "cgroup.controllers").read_text().split()
-    except OSError:
-        return {}
-    wanted = [name for name in ("memory", "cpu", "pids") if name in offered]
-    if not _make(folder):
-        return {}
-    for name in wanted:
-        _write(root / "cgroup.subtree_control", f"+{name}")
-        _write(folder / "cgroup.subtree_control", f"+{name}")
-    try:
-        enabled = (folder / "cgroup.subtree_control").read_text().split()
-    except OSError:
-        return {}
-    return {name: folder for name in wanted if name in enabled}
 
 
 def _make(folder: Path) -> bool:

@@ -142,9 +142,6 @@ class ProcessLauncher(Launcher, HasCapacity):
             ),
             await self._network.ability(),
             *(self._limit_ability(name, controller) for name, controller in limits.items()),
-            Ability(
-                name="home-quota", state="partly", detail="homes are counted about once an hour, and people are told"
-            ),
         ]
 
     async def close(self) -> None:
@@ -166,7 +163,8 @@ class ProcessLauncher(Launcher, HasCapacity):
     def _limit_ability(self, name: str, controller: str) -> Ability:
         if controller in self._cgroups.folders:
             return Ability.model_validate({"name": name, "state": "full", "detail": self._cgroups.kind})
-        why = "no control group of its own can be made (run the agent as root, or give its user one)"
+        why = "no control group of its own can be made (run the agent as root, or by `systemd-run --user --scope "
+        why += "-p Delegate=yes`)"
         return Ability.model_validate({"name": name, "state": "none", "detail": why})
 
     async def _try_sandbox(self) -> None:

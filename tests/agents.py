@@ -19,7 +19,7 @@ from pathlib import Path
 from hubfleet._kit import process
 from hubfleet._kit.process import ProcessId
 from hubfleet.agent import parts
-from hubfleet.agent.launchers.cgroup import Cgroups
+from hubfleet.agent.launchers import limiting
 from hubfleet.model.settings.agent import AgentSettings
 from hubfleet.protocol.client import AgentClient
 from hubfleet.protocol.messages import Server, ServerRequest, ServerResources, ServerSecrets, ServerState
@@ -205,7 +205,7 @@ def _wipe(program: AgentProgram) -> None:
     for named in left:
         process.send(named, signal.SIGKILL)
     if left and os.geteuid() == 0:
-        groups = Cgroups.detect(label)
+        groups = limiting.choose(label)
         for server in groups.servers():
             groups.remove(server)
         groups.close()

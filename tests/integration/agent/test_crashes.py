@@ -45,7 +45,8 @@ def _left(program: AgentProgram) -> dict[str, object]:
     links = process.run(["ip", "-br", "link"]).stdout
     routes = process.run(["ip", "route"]).stdout
     rules = process.run(["nft", "list", "tables"]).stdout
-    groups = process.run(["find", "/sys/fs/cgroup", "-maxdepth", "2", "-name", mark]).stdout
+    # groups come and go while it looks
+    groups = process.run(["find", "/sys/fs/cgroup", "-name", mark.replace("-", "?") + "*"], check=False).stdout
     return {
         "processes": len(processes_with(f"HUBFLEET_SERVER={mark}/")),
         "links": [line for line in links.splitlines() if f"hf{short}" in line],

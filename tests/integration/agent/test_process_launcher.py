@@ -10,9 +10,8 @@ import pytest
 from agents import SOFTWARE, private_range, server_request
 from hubfleet.agent.environments.realise import Builder
 from hubfleet.agent.environments.software import Environments, packaged_base_lock
-from hubfleet.agent.launchers import bubblewrap
+from hubfleet.agent.launchers import bubblewrap, limiting
 from hubfleet.agent.launchers.base import Launcher, LaunchRequest
-from hubfleet.agent.launchers.cgroup import Cgroups
 from hubfleet.agent.launchers.isolated import IsolatedNetwork, IsolatedOptions
 from hubfleet.agent.launchers.networks import Network, SharedNetwork
 from hubfleet.agent.launchers.process import ProcessLauncher, ProcessOptions
@@ -60,7 +59,7 @@ class _OnThisMachine(LauncherContract):
 
     def launcher(self) -> Launcher:
         options = ProcessOptions(self._label, self._folder / "servers", Path("/usr"))
-        return ProcessLauncher(options, network=self._own, cgroups=Cgroups.detect(self._label))
+        return ProcessLauncher(options, network=self._own, cgroups=limiting.choose(self._label))
 
     def request(self, server: str) -> LaunchRequest:
         wanted = server_request("ocean", "ann")

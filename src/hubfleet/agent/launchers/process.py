@@ -142,6 +142,9 @@ class ProcessLauncher(Launcher, HasCapacity):
             ),
             await self._network.ability(),
             *(self._limit_ability(name, controller) for name, controller in limits.items()),
+            Ability(
+                name="home-quota", state="partly", detail="homes are counted about once an hour, and people are told"
+            ),
         ]
 
     async def close(self) -> None:

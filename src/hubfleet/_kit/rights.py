@@ -5,6 +5,9 @@ from pathlib import Path
 CAP_NET_ADMIN = 12
 """Making network interfaces and rules (capabilities(7))."""
 
+CAP_SYS_ADMIN = 21
+"""Mounts, quotas and much else."""
+
 
 def holds(capability: int) -> bool:
     """Say whether this process has a capability in effect."""

@@ -26,6 +26,7 @@ from hubfleet.agent.api.guard import Guard, Verify
 from hubfleet.agent.bell import Bell
 from hubfleet.agent.cluster import ClusterFacts
 from hubfleet.agent.environments.software import Environments
+from hubfleet.agent.homes.quota import HomeQuotas
 from hubfleet.agent.homes.usage import HomeUsage
 from hubfleet.agent.launchers.base import Launcher
 from hubfleet.agent.places import Places, Software
@@ -116,7 +117,7 @@ async def wired(
         environments = await parts.make_environments(settings, store)
         launcher = launcher or parts.make_launcher(settings)
         ending.push_async_callback(launcher.close)
-        abilities = list(await launcher.abilities())
+        quotas = HomeQuotas(settings.data / "homes")
         if software is None:
             # pretended servers need no software
             software = parts.NoSoftware() if settings.launcher == "in-process" else environments
@@ -128,11 +129,11 @@ async def wired(
             store=store,
             launcher=launcher,
             environments=environments,
-            abilities=abilities,
+            abilities=[*await launcher.abilities(), quotas.ability()],
             version=version("hubfleet"),
         )
         bell = Bell()
-        places = Places(settings, store, software, clock)
+        places = Places(settings, store, software, quotas, clock)
         works = Works(
             settings.ceilings, store=store, launcher=launcher, places=places, probe=probe, bell=bell, clock=clock
         )

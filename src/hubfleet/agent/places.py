@@ -11,6 +11,7 @@ from typing import Protocol
 
 from hubfleet._kit.clock import Clock
 from hubfleet.agent.homes import folders
+from hubfleet.agent.homes.quota import HomeQuotas
 from hubfleet.agent.launchers.base import LaunchRequest
 from hubfleet.agent.records import Record
 from hubfleet.agent.store import Store
@@ -35,18 +36,22 @@ class Software(Protocol):
 class Places:
     """Turns a record into a launch request, making what must be there."""
 
-    def __init__(self, settings: AgentSettings, store: Store, software: Software, clock: Clock) -> None:
+    def __init__(
+        self, settings: AgentSettings, store: Store, software: Software, quotas: HomeQuotas, clock: Clock
+    ) -> None:
         """Make it.
 
         Args:
             settings: of the agent.
             store: for ids and homes.
             software: makes environments.
+            quotas: keeps lasting homes within their limits.
             clock: for the homes index.
         """
         self._settings = settings
         self._store = store
         self._software = software
+        self._quotas = quotas
         self._clock = clock
         self._own_ids = os.geteuid() == 0
 
@@ -110,6 +115,8 @@ class Places:
             folder = await self._store.run(lambda tables: tables.home(request.hub, request.person, name, now))
             home = self._settings.data / "homes" / request.hub / folder
         await asyncio.to_thread(folders.make_home, home, self._owner(uid))
+        if not request.fresh_home:
+            await asyncio.to_thread(self._quotas.keep, home, uid, request.home_quota_gib)
         return home
 
     async def _id(self, hub: str, name: str) -> int:

@@ -81,7 +81,7 @@ class InProcessLauncher(Launcher, HasCapacity):
 
     async def abilities(self) -> Sequence[Ability]:
         """Say that nothing is kept apart, since nothing of anybody's runs."""
-        names = ("sandbox", "own-uids", "network", "memory-limit", "cpu-limit", "process-limit", "home-quota")
+        names = ("sandbox", "own-uids", "network", "memory-limit", "cpu-limit", "process-limit")
         return [Ability.model_validate({"name": name, "state": "none", "detail": _WHY}) for name in names]
 
     async def capacity(self) -> Capacity:

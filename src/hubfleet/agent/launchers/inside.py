@@ -95,6 +95,8 @@ def environment(request: LaunchRequest, facts: Mapping[str, str], setting: Setti
         **wanted.variables,
         **{name: value.get_secret_value() for name, value in secrets.variables.items()},
         "HOME": str(HOME),
+        # kernels start in a full home too, so that it can be tidied
+        "JUPYTER_RUNTIME_DIR": "/tmp/.jupyter-runtime",  # noqa: S108 - the server's own
         "USER": "jovyan",
         "JUPYTERHUB_API_TOKEN": token,
         "JPY_API_TOKEN": token,

@@ -19,6 +19,7 @@ from hubfleet.errors import LaunchError
 from hubfleet.model.settings.agent import AgentSettings
 
 GIB = 1024**3
+_NEARLY_FULL = 0.95
 Progress = Callable[[str], Awaitable[None]]
 
 
@@ -86,14 +87,14 @@ class Places:
         )
 
     async def home_notice(self, record: Record) -> tuple[float | None, str]:
-        """Return what a person's home held when it was counted last, and what to tell them if that is too much."""
+        """Return what a person's home held when it was counted last, and what to tell them if that is (nearly) too much."""
         request = record.request
         rows = await self._store.run(lambda tables: tables.homes(request.hub))
         used = next((used for _, person, _, used, _ in rows if person == request.person), None)
         if used is None or request.fresh_home:
             return None, ""
         quota, used_gib = request.home_quota_gib, used / GIB
-        if not quota or used_gib <= quota:
+        if not quota or used_gib < quota * _NEARLY_FULL:
             return used_gib, ""
         return (
             used_gib,

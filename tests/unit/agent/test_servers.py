@@ -402,7 +402,8 @@ async def test_ended_servers_keep_no_token(world: World) -> None:
         assert answer.api_token.get_secret_value() == ""
 
 
-async def test_a_home_over_its_quota_starts_with_a_notice(world: World) -> None:
+@pytest.mark.parametrize(("quota_gib", "told"), [(2.0, True), (3.1, True), (4.0, False), (0.0, False)])
+async def test_a_home_near_its_quota_starts_with_a_notice(world: World, quota_gib: float, told: bool) -> None:
     """A counted quota refuses nobody: the person is told, and how much it is."""
     async with world.agent() as agent:
         await agent.put(wanted())
@@ -411,6 +412,6 @@ async def test_a_home_over_its_quota_starts_with_a_notice(world: World) -> None:
         await agent.until(ServerState.STOPPED)
         store = agent.agent.servers._store
         await store.run(lambda tables: tables.count_home("ocean", "ann", 3 * 1024**3, 1e12))
-        await agent.put(wanted(after_s=60, home_quota_gib=2.0))
+        await agent.put(wanted(after_s=60, home_quota_gib=quota_gib))
         server = await agent.until(ServerState.RUNNING)
-        assert (server.home_used_gib, "3.0 GiB" in server.message) == (3.0, True)
+        assert (server.home_used_gib, "3.0 GiB" in server.message) == (3.0, told)

@@ -87,7 +87,7 @@ class Places:
         )
 
     async def home_notice(self, record: Record) -> tuple[float | None, str]:
-        """Return what a person's home held when it was counted last, and what to tell them if that is (nearly) too much."""
+        """Return what a person's home held when it was counted last, and what to say if that is nearly too much."""
         request = record.request
         rows = await self._store.run(lambda tables: tables.homes(request.hub))
         used = next((used for _, person, _, used, _ in rows if person == request.person), None)

@@ -111,7 +111,8 @@ class Builder:
             await self._fill(making, say)
             await asyncio.to_thread(self._complete, making, self.path(digest), digest)
         except CommandError as error:
-            raise LaunchError(f"the software cannot be installed: {error.message}", hint=error.hint) from error
+            # what it said at last tells more than which command it was
+            raise LaunchError(f"the software cannot be installed: {error.hint or error.message}") from error
         finally:
             await asyncio.to_thread(shutil.rmtree, making, ignore_errors=True)
 

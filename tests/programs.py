@@ -4,6 +4,7 @@ import http.client
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -15,6 +16,8 @@ from hubfleet._kit import process
 from hubfleet._kit.process import ProcessId
 
 T = TypeVar("T")
+OTHERS_REACH_US = os.geteuid() != 0 or all(path.stat().st_mode & 0o001 for path in Path(sys.executable).parents)
+"""Whether programs of the project can be started as another user, who cannot pass through root's own folder."""
 
 
 def free_port(address: str = "127.0.0.1") -> int:

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from integration.routes.conftest import MakeUpstream, proxy_maker
-from programs import started, wait_for
+from programs import OTHERS_REACH_US, started, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.root]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.skipif(not OTHERS_REACH_US, reason="another user cannot reach the project here")
 def test_haproxy_and_routes_run_as_their_own_user(make_upstream: MakeUpstream) -> None:
     """The worker is nobody, and routes, as nobody too, tells it of routes; a reload keeps that."""
     nobody = pwd.getpwnam("nobody")

@@ -12,6 +12,7 @@ import anyio
 from hubfleet._kit.clock import Clock
 from hubfleet.agent import app
 from hubfleet.agent.app import Agent
+from hubfleet.agent.launchers import inside
 from hubfleet.agent.launchers.base import LauncherState
 from hubfleet.agent.records import Record
 from hubfleet.model.settings.agent import AgentSettings
@@ -20,6 +21,14 @@ from hubfleet.testing.clock import FakeClock
 from hubfleet.testing.launchers import FakeLauncher
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+INSIDE = inside.Setting(
+    as_root=True,
+    python_prefix=Path("/usr"),
+    own_network=True,
+    name_servers=(),
+    hub_address=lambda address, port: f"{address}:{port}",
+)
+"""A machine where each server has a network of its own."""
 
 
 def number(person: str = "ann") -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_agent import World, number, wanted
+from fake_agent import INSIDE, World, number, wanted
 from hubfleet.agent.launchers import inside, logfile
 from hubfleet.agent.launchers.base import Health, LaunchRequest
 from hubfleet.agent.records import request_to_json
@@ -18,13 +18,6 @@ FOREIGN = {
     "home": "/root",
     "command": ["id"],
 }
-SETTING = inside.Setting(
-    as_root=True,
-    python_prefix=Path("/usr"),
-    own_network=True,
-    name_servers=(),
-    hub_address=lambda address, port: f"{address}:{port}",
-)
 
 
 @pytest.mark.parametrize("place", ["request", "resources", "secrets"])
@@ -44,7 +37,7 @@ def test_a_request_cannot_move_what_the_agent_decides() -> None:
     hub = {"JUPYTERHUB_API_URL": "http://evil.example/hub/api", "JUPYTERHUB_ACTIVITY_URL": "http://evil.example/x"}
     request = wanted(variables={**dict.fromkeys(ours, "http://evil.example/"), **hub})
     launched = LaunchRequest(number(), request, 200_000, Path("/h"), Path("/s"), hub_url="http://10.0.0.1:80")
-    found = inside.environment(launched, {"address": "10.0.0.2", "port": "8888"}, SETTING)
+    found = inside.environment(launched, {"address": "10.0.0.2", "port": "8888"}, INSIDE)
     told = {name: found[name] for name in (*ours, *hub)}
     assert "evil" not in str(told)
     assert found["JUPYTERHUB_API_URL"] == "http://10.0.0.1:80/hub/api"

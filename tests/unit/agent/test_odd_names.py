@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from fake_agent import World, number, wanted
+from fake_agent import INSIDE, World, number, wanted
 from hubfleet._kit import names
 from hubfleet.agent import admission, readiness
 from hubfleet.agent.launchers import inside, sandbox
@@ -45,13 +45,6 @@ ODD = (
 )
 """Shell words, paths, HTML, spellings that one escaping or another takes for one, other scripts, the longest."""
 texts = st.text(max_size=60) | st.sampled_from(ODD)
-SETTING = inside.Setting(
-    as_root=True,
-    python_prefix=Path("/usr"),
-    own_network=True,
-    name_servers=(),
-    hub_address=lambda address, port: f"{address}:{port}",
-)
 FACTS = {"address": "10.0.0.2", "port": "8888"}
 
 
@@ -145,10 +138,10 @@ def _request(person: str, name: str, value: str) -> LaunchRequest:
 
 
 def _arguments(person: str, name: str, value: str) -> list[str]:
-    box = inside.box(_request(person, name, value), (), SETTING)
+    box = inside.box(_request(person, name, value), (), INSIDE)
     arguments = sandbox.arguments(box, dict.fromkeys(box.texts, 9), {})
     return [*arguments, *box.texts.values(), *sandbox.command(box, Path("/bwrap"), 3, ["python"])]
 
 
 def _told(person: str, name: str, value: str) -> dict[str, object]:
-    return inside.instructions(_request(person, name, value), FACTS, SETTING)
+    return inside.instructions(_request(person, name, value), FACTS, INSIDE)

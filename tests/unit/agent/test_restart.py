@@ -1,7 +1,6 @@
 """Whatever moment the agent dies at, its next life ends with the same result."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
@@ -11,11 +10,6 @@ from hubfleet.protocol.messages import ServerState, StopReason
 from hubfleet.testing.launchers import FakeLauncher
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 @pytest.mark.parametrize("step", [0, 1, 2])

@@ -1,13 +1,10 @@
 """A server's process id that belongs to another process now, as after a reboot: nothing wrong is ended."""
 
 import os
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from hubfleet._kit import process
 from hubfleet._kit.process import ProcessId, boot_id
 from hubfleet.agent.launchers.base import LauncherState
 from hubfleet.agent.launchers.cgroup import Cgroups
@@ -23,17 +20,6 @@ def launcher(tmp_path: Path) -> ProcessLauncher:
     """A launcher that has started nothing."""
     options = ProcessOptions(f"hubfleet-{os.urandom(4).hex()}", tmp_path, Path("/usr"))
     return ProcessLauncher(options, network=SharedNetwork("a test"), cgroups=Cgroups(options.label, {}, 1))
-
-
-@pytest.fixture
-def stranger(tmp_path: Path) -> Iterator[ProcessId]:
-    """Give a process that is no server."""
-    child = process.spawn([sys.executable, "-c", "import time; time.sleep(1000)"], env=os.environ, cwd=tmp_path)
-    found = ProcessId.of(child.pid)
-    assert found is not None
-    yield found
-    child.kill()
-    child.wait()
 
 
 def _state(found: ProcessId, *, later: int = 0, boot: str = "") -> LauncherState:

@@ -1,22 +1,15 @@
-"""Generations, takeovers, queue and ends of servers, with a launcher that does what the test says."""
-
-from pathlib import Path
+"""Generations, takeovers, stops and lists of servers, with a launcher that does what the test says."""
 
 import anyio
 import pytest
 
 from fake_agent import World, number, wanted
 from hubfleet.agent.launchers.base import Health
-from hubfleet.agent.refusals import CeilingError, ConflictError, FullError, NotFoundError
-from hubfleet.errors import LaunchError, TemporaryLaunchError
+from hubfleet.agent.refusals import ConflictError, NotFoundError
+from hubfleet.errors import TemporaryLaunchError
 from hubfleet.protocol.messages import ServerState, StopReason
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 async def test_a_new_server_gets_to_running(world: World) -> None:
@@ -153,92 +146,6 @@ async def test_a_hubs_start_check_stops_nothing(world: World) -> None:
         assert (await agent.stop(reason=StopReason.START_CHECK)).state is ServerState.RUNNING
 
 
-@pytest.mark.parametrize("step", [0, 1, 2])
-async def test_a_failing_start_says_why_and_leaves_nothing(world: World, step: int) -> None:
-    """Whichever step fails, the person reads cause and next step, and the cluster is clean."""
-    async with world.agent() as agent:
-
-        def fail(server: str, number: int) -> None:
-            if number == step:
-                raise LaunchError("the disk is full", hint="free some space")
-
-        agent.launcher.before_step = fail
-        await agent.put(wanted())
-        server = await agent.until(ServerState.FAILED)
-        assert (server.message, server.hint) == ("the disk is full", "free some space")
-        assert world.cluster == {}
-
-
-async def test_a_start_that_may_work_later_is_tried_again(world: World) -> None:
-    """A cluster that is full for a moment fails nobody's start."""
-    async with world.agent() as agent:
-        left = [1, 2]
-
-        def fail(server: str, number: int) -> None:
-            if left and number == 1:
-                left.pop()
-                raise TemporaryLaunchError("full")
-
-        agent.launcher.before_step = fail
-        await agent.put(wanted())
-        await agent.until(ServerState.RUNNING)
-
-
-async def test_a_server_that_never_answers_fails_at_its_time_limit(world: World) -> None:
-    """A start has an end even if nothing answers."""
-    world.answering = False
-    async with world.agent() as agent:
-        await agent.put(wanted())
-        server = await agent.until(ServerState.FAILED)
-        assert "did not answer within 120 s" in server.message
-
-
-async def test_a_server_that_dies_while_it_starts_fails_at_once(world: World) -> None:
-    """The cause of death is what the person reads, not a time limit."""
-    world.answering = False
-    async with world.agent() as agent:
-        agent.launcher.healths[number()] = Health("gone", StopReason.EXITED, "it fell over", "pick it up")
-        await agent.put(wanted())
-        server = await agent.until(ServerState.FAILED)
-        assert (server.message, server.hint) == ("it fell over", "pick it up")
-
-
-async def test_a_server_that_is_gone_is_stopped_with_the_reason(world: World) -> None:
-    """The check that finds a server gone says why it ended."""
-    async with world.agent() as agent:
-        await agent.put(wanted())
-        await agent.until(ServerState.RUNNING)
-        agent.launcher.healths[number()] = Health("gone", StopReason.MEMORY, "too much memory", "use less")
-        server = await agent.until(ServerState.STOPPED)
-        assert (server.reason, server.message) == (StopReason.MEMORY, "too much memory")
-
-
-@pytest.mark.parametrize("answer", ["error", "unknown", "missing"])
-async def test_a_cluster_that_answers_nothing_useful_changes_nothing(world: World, answer: str) -> None:
-    """Errors, unknown states and missing answers leave servers as they are."""
-    async with world.agent() as agent:
-        await agent.put(wanted())
-        await agent.until(ServerState.RUNNING)
-        asked = []
-
-        def check() -> None:
-            asked.append(1)
-            if answer == "error":
-                raise TemporaryLaunchError("away")
-
-        agent.launcher.on_check = check
-        if answer == "missing":
-            agent.launcher.unmentioned.add(number())
-        agent.launcher.healths[number()] = Health("unknown", notice="not to be believed")
-        with anyio.fail_after(5):
-            while len(asked) < 5:
-                await anyio.sleep(0.001)
-        server = await agent.server()
-        assert (server.state, server.message) == (ServerState.RUNNING, "")
-        if answer == "error":
-            assert not (await agent.agent.servers.list(hub="ocean")).cluster_ok
-
-
 async def test_a_notice_reaches_the_person_once(world: World) -> None:
     """What happened inside a running server is an event, not one at each check."""
     async with world.agent() as agent:
@@ -252,77 +159,6 @@ async def test_a_notice_reaches_the_person_once(world: World) -> None:
             while len(asked) < 5:
                 await anyio.sleep(0.001)
         assert (await agent.server()).seq == server.seq
-
-
-async def test_starts_wait_for_their_turn_and_further_ones_are_refused(world: World) -> None:
-    """As many start at once as allowed, as many wait as allowed, and the next is told when to try again."""
-    world.settings["ceilings"] = {"starts": 2, "queue": 3, "start_timeout_s": 1e12}
-    world.answering = False
-    async with world.agent() as agent:
-        people = [f"p{count}" for count in range(5)]
-        for person in people:
-            await agent.put(wanted(person))
-        await agent.when(lambda server: server.progress >= 60, "p1")
-        assert (await agent.server("p4")).state is ServerState.QUEUED
-        for person in ("p5", "p6"):
-            await agent.put(wanted(person))
-        with pytest.raises(FullError) as refused:
-            await agent.put(wanted("p7"))
-        assert (refused.value.status, refused.value.retry_after_s) == (429, 10.0)
-        world.answering = True
-        for person in [*people, "p5", "p6"]:
-            await agent.until(ServerState.RUNNING, person)
-
-
-async def test_a_queued_server_can_be_stopped_before_its_turn(world: World) -> None:
-    """A stop of what still waits starts nothing and keeps no place."""
-    world.settings["ceilings"] = {"starts": 1, "start_timeout_s": 1e12}
-    world.answering = False
-    async with world.agent() as agent:
-        await agent.put(wanted("first"))
-        await agent.when(lambda server: server.progress >= 60, "first")
-        await agent.put(wanted())
-        await agent.stop()
-        await agent.until(ServerState.STOPPED)
-        assert agent.launcher.starts == [number("first")]
-
-
-async def test_no_more_servers_run_than_allowed(world: World) -> None:
-    """The ceiling of servers counts those that run."""
-    world.settings["ceilings"] = {"servers": 1}
-    async with world.agent() as agent:
-        await agent.put(wanted("first"))
-        await agent.until(ServerState.RUNNING, "first")
-        with pytest.raises(FullError):
-            await agent.put(wanted())
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"resources": {"cpu": 99}},
-        {"resources": {"memory_gib": 99}},
-        {"resources": {"memory_gib": -1}},
-        {"resources": {"cpu": float("nan")}},
-        {"resources": {"cpu": 1, "cpu_guarantee": 2}},
-        {"shared_folders": [{"name": "secret"}]},
-        {"shared_folders": [{"name": "../.."}]},
-        {"environment": "../../etc"},
-        {"person": ""},
-        {"person": "x" * 300},
-        {"person": "two\nlines"},
-        {"variables": {"A": "x" * 20_000}},
-        {"variables": {f"A{count}": "x" for count in range(300)}},
-        {"variables": {"A=B": "x"}},
-        {"variables": {"A": "x\0y"}},
-        {"default_url": "x" * 3000},
-    ],
-)
-async def test_what_could_never_start_is_refused(world: World, more: dict[str, object]) -> None:
-    """Ceilings, unknown folders and sizes of names and options are refused with 422."""
-    async with world.agent() as agent:
-        with pytest.raises(CeilingError):
-            await agent.put(wanted(**more))
 
 
 async def test_a_hub_does_not_see_another_hubs_servers(world: World) -> None:

@@ -1,28 +1,13 @@
 """A process id that was written down and belongs to another process now: nobody else's process is taken for ours."""
 
 import json
-import os
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from hubfleet._kit import process
 from hubfleet._kit.process import ProcessId
 from hubfleet.model.program import Program
 from hubfleet.platforms.machine.keeper import Keeper, Launch, record, recorded
-
-
-@pytest.fixture
-def stranger(tmp_path: Path) -> Iterator[ProcessId]:
-    """Give a process that is nobody's program."""
-    child = process.spawn([sys.executable, "-c", "import time; time.sleep(1000)"], env=os.environ, cwd=tmp_path)
-    found = ProcessId.of(child.pid)
-    assert found is not None
-    yield found
-    child.kill()
-    child.wait()
 
 
 def _written(folder: Path, found: ProcessId, **changes: object) -> Path:

@@ -37,7 +37,7 @@ class HomeQuotas:
 
     def __init__(self, folder: Path) -> None:
         """Look whether the file system of a folder can, or the one that it would be on."""
-        self.kept = holds(CAP_SYS_ADMIN) and bool(_ENFORCED & mount_options(folder))
+        self.kept = holds(CAP_SYS_ADMIN) and bool(_ENFORCED & mount_options(folder)) and _known()
 
     def ability(self) -> Ability:
         """Say which of both it is."""
@@ -68,7 +68,10 @@ class HomeQuotas:
             finally:
                 os.close(handle)
         except OSError as error:
-            raise LaunchError(f"the quota of the home {home.name!r} cannot be set: {error.strerror}") from error
+            raise LaunchError(
+                f"the quota of the home {home.name!r} cannot be set: {error.strerror}",
+                hint="mend the file system's project quotas, or mount it without `prjquota`: homes are counted then",
+            ) from error
 
 
 def mount_options(folder: Path, mounts: str | None = None) -> frozenset[str]:
@@ -78,6 +81,12 @@ def mount_options(folder: Path, mounts: str | None = None) -> frozenset[str]:
     text = Path("/proc/self/mountinfo").read_text() if mounts is None else mounts
     rows = [line.split() for line in text.splitlines()]
     return frozenset(option for row in rows if row[2] == wanted for option in row[-1].split(","))
+
+
+def _known() -> bool:
+    """Say whether the kernel has the call (Linux 5.14); it refuses the descriptor then."""
+    _LIBC.syscall(_SYS_QUOTACTL_FD, -1, _SET_PROJECT_QUOTA, 0, None)
+    return ctypes.get_errno() != errno.ENOSYS
 
 
 def _give_all(handle: int, project: int, levels: int = 100) -> None:

@@ -77,3 +77,16 @@ async def test_an_agent_that_may_not_share_the_network_refuses_with_the_way_out(
         agent(folder, {"ocean": hub}, user=user, network="isolated"),
     ):
         pass
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to forbid user namespaces to one agent only")
+async def test_an_agent_that_can_make_no_sandbox_refuses_with_the_way_out(folder: Path) -> None:
+    """Nobody's code runs without walls: the agent ends at once and names the command that allows user namespaces."""
+    os.chown(folder, *USER)
+    with (
+        FakeHub() as hub,
+        pytest.raises(AssertionError, match=r"no sandbox can be made here: .*hint: .*sysctl -w kernel\.unprivileged"),
+        agent(folder, {"ocean": hub}, command=[str(ROOT / "tests" / "agent_without_namespaces.py")]),
+    ):
+        pass

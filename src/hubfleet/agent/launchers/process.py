@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from hubfleet._kit import process
 from hubfleet._kit.process import ProcessId, boot_id
-from hubfleet.agent.launchers import bubblewrap, causes, inside, labels, logfile, sandbox
+from hubfleet.agent.launchers import bubblewrap, causes, inside, labels, logfile, namespaces, sandbox
 from hubfleet.agent.launchers.base import HasCapacity, Health, Launcher, LauncherState, LaunchRequest
 from hubfleet.agent.launchers.groups import GIB, Groups, Limits
 from hubfleet.agent.launchers.networks import Network
@@ -188,8 +188,7 @@ class ProcessLauncher(Launcher, HasCapacity):
         except LaunchError as error:
             raise LaunchError(
                 f"no sandbox can be made here: {error.hint or error.message}",
-                hint="run the agent as root, or allow user namespaces: sysctl -w kernel.unprivileged_userns_clone=1 "
-                "kernel.apparmor_restrict_unprivileged_userns=0",
+                hint=namespaces.way_out(),
             ) from error
         held.let_go()
         process.send(held.init, signal.SIGKILL)

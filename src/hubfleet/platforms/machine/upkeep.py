@@ -16,6 +16,8 @@ from hubfleet.platforms.machine.places import Places
 HEALTHY_S = 120.0
 """How long a program may take, those that it waits for included."""
 LOOK_S = 0.05
+MAX_WORDS = 600
+"""What is shown of a program's last line, which may end with what to do."""
 
 ERROR = re.compile(r"\s*[\w.]+(Error|Exception): ")
 """The line that names a Python error."""
@@ -93,7 +95,7 @@ class Upkeep(ABC):
         lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
         # what follows a Python error's own line tells less than it
         errors = [line for line in lines[-30:] if ERROR.match(line)]
-        return redact((errors or lines)[-1].strip()[:300]) if lines else "none"
+        return redact((errors or lines)[-1].strip()[:MAX_WORDS]) if lines else "none"
 
 
 def only_reload(old: Program, new: Program) -> bool:

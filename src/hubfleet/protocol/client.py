@@ -13,9 +13,12 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from hubfleet.errors import ProtocolError, RefusedError, UnreachableError
+from hubfleet.protocol.builds import Build, BuildEvent, BuildRequest
 from hubfleet.protocol.messages import (
     Capabilities,
     Capacity,
+    EnvironmentLock,
+    EnvironmentState,
     Event,
     Problem,
     Server,
@@ -99,9 +102,38 @@ class AgentClient:
         """Return what the cluster has and what is in use."""
         return await self._call(Capacity, "GET", "/v1/capacity")
 
-    async def events(self, *, since: int = 0, server: str = "") -> AsyncIterator[Event]:
+    async def start_build(self, build: str, request: BuildRequest) -> Build:
+        """Begin a build, or find the one that this id had already."""
+        plain = request.model_dump(mode="json") | {"token": request.token.get_secret_value()}
+        return await self._call(Build, "PUT", f"/v1/builds/{quote(build)}", json.dumps(plain).encode())
+
+    async def build(self, build: str) -> Build:
+        """Return one build, with its lock."""
+        return await self._call(Build, "GET", f"/v1/builds/{quote(build)}")
+
+    async def stop_build(self, build: str) -> Build:
+        """End a build; nothing of it is left."""
+        return await self._call(Build, "POST", f"/v1/builds/{quote(build)}/stop")
+
+    async def put_environment(self, digest: str, lock: str) -> EnvironmentState:
+        """Let the cluster make an environment of a lock that was resolved elsewhere; answers at once."""
+        body = EnvironmentLock(lock=lock).model_dump_json().encode()
+        return await self._call(EnvironmentState, "PUT", f"/v1/environments/{quote(digest)}", body)
+
+    async def environment(self, digest: str) -> EnvironmentState:
+        """Return how far an environment is."""
+        return await self._call(EnvironmentState, "GET", f"/v1/environments/{quote(digest)}")
+
+    def events(self, *, since: int = 0, server: str = "") -> AsyncIterator[Event]:
         """Yield events after a number as they come, of one server or of all that the caller may see."""
         path = f"/v1/servers/{quote(server)}/events?since={since}" if server else f"/v1/events?since={since}"
+        return self._stream(Event, path)
+
+    def build_events(self, build: str, *, since: int = 0) -> AsyncIterator[BuildEvent]:
+        """Yield a build's events after a number as they come; ends after the last one."""
+        return self._stream(BuildEvent, f"/v1/builds/{quote(build)}/events?since={since}")
+
+    async def _stream(self, kind: type[AnyMessage], path: str) -> AsyncIterator[AnyMessage]:
         request = self._request("GET", path, b"", {"Accept": "text/event-stream"})
         request.extensions["timeout"] = {"connect": 5.0, "read": 45.0, "write": 5.0, "pool": 5.0}
         try:
@@ -114,7 +146,7 @@ class AgentClient:
                 raise _refusal(answer)
             async for line in answer.aiter_lines():
                 if line.startswith("data:"):
-                    yield _parse(Event, line.removeprefix("data:"))
+                    yield _parse(kind, line.removeprefix("data:"))
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
         finally:

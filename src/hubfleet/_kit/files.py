@@ -68,6 +68,18 @@ def write_if_changed(path: Path, content: str | bytes, *, mode: int = 0o644) -> 
     return True
 
 
+@contextmanager
+def in_memory(content: bytes) -> Iterator[int]:
+    """Hold content in memory behind a descriptor that a child may read; it is on no disk."""
+    handle = os.memfd_create("hubfleet", os.MFD_CLOEXEC)
+    try:
+        os.write(handle, content)
+        os.lseek(handle, 0, os.SEEK_SET)
+        yield handle
+    finally:
+        os.close(handle)
+
+
 def make_private(folder: Path) -> Path:
     """Make a folder that only its owner may enter."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -4,17 +4,21 @@ A process is named by its id and its start time, so that an id used again after 
 """
 
 import asyncio
+import codecs
 import os
 import select
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from hubfleet.errors import CommandError
 
+MAX_OUTPUT_CHARACTERS = 50_000_000
+"""What a command may say where its output is kept in memory; strangers' code writes without end."""
 Child = subprocess.Popen[bytes]
 """A process that `spawn` started; whoever holds it reaps it."""
 
@@ -91,24 +95,42 @@ async def run_async(
     *,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    stdin: str = "",
+    pass_fds: Sequence[int] = (),
     timeout_s: float = 60,
     check: bool = True,
+    each_line: Callable[[str], None] | None = None,
 ) -> Finished:
-    """Run a command to its end without blocking the loop; the same errors as `run`. It is killed when cancelled."""
+    """Run a command to its end without blocking the loop; the same errors as `run`. It is killed when cancelled.
+
+    Args:
+        command: what to run.
+        env: its whole environment.
+        cwd: where.
+        stdin: what it reads.
+        pass_fds: descriptors that it inherits.
+        timeout_s: how long it may take.
+        check: whether another status than 0 is an error.
+        each_line: gets each line of its output as it comes.
+    """
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
             env=env,
             cwd=cwd,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            pass_fds=tuple(pass_fds),
         )
     except OSError as error:
         raise CommandError(f"cannot start {command[0]!r}: {error.strerror}") from error
     try:
         async with asyncio.timeout(timeout_s):
-            out, err = await process.communicate()
+            _, out, err = await asyncio.gather(
+                _tell(process, stdin), _read(process.stdout, each_line), _read(process.stderr, None)
+            )
+            await process.wait()
     except BaseException as error:
         if process.returncode is None:
             process.kill()
@@ -116,7 +138,7 @@ async def run_async(
         if isinstance(error, TimeoutError):
             raise CommandError(f"{command[0]!r} took longer than {timeout_s:g} s") from error
         raise
-    finished = Finished(process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace"))
+    finished = Finished(process.returncode or 0, out, err)
     if check and finished.status:
         raise CommandError(f"{command[0]!r} ended with status {finished.status}", hint=_last_line(finished))
     return finished
@@ -234,6 +256,30 @@ async def wait_gone(process: ProcessId) -> None:
     finally:
         loop.remove_reader(handle)
         os.close(handle)
+
+
+async def _tell(process: asyncio.subprocess.Process, text: str) -> None:
+    if process.stdin is None:
+        return
+    with suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(text.encode())
+        await process.stdin.drain()
+    process.stdin.close()
+
+
+async def _read(stream: asyncio.StreamReader | None, each_line: Callable[[str], None] | None) -> str:
+    """Read to the end, in pieces rather than lines: a line may be longer than any buffer."""
+    assert stream is not None
+    text, told = "", 0
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    while piece := await stream.read(65536):
+        text += decoder.decode(piece)
+        if len(text) > MAX_OUTPUT_CHARACTERS:
+            raise CommandError(f"a command said more than {MAX_OUTPUT_CHARACTERS:,} characters")
+        while each_line and (end := text.find("\n", told)) >= 0:
+            each_line(text[told:end])
+            told = end + 1
+    return text
 
 
 def _pidfd(process: ProcessId) -> int | None:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hubfleet._kit import plugins
-from hubfleet.agent.environments.realise import PASSED_ON, Builder
+from hubfleet.agent.environments.realise import Builder
 from hubfleet.agent.environments.software import Environments, packaged_base_lock
+from hubfleet.agent.environments.workshop import PASSED_ON, Workshop
 from hubfleet.agent.launchers import bubblewrap, limiting, networking
 from hubfleet.agent.launchers.base import Launcher
 from hubfleet.agent.launchers.in_process import InProcessLauncher
@@ -62,13 +63,20 @@ async def make_environments(settings: AgentSettings, store: Store) -> Environmen
     builder = Builder(
         folder=folder / "environments",
         cache=folder / "cache",
-        python=settings.python,
-        variables={name: os.environ[name] for name in PASSED_ON if name in os.environ},
-        uid=uid,
-        bwrap=bubblewrap.find() if settings.sandbox == "bubblewrap" else None,
+        workshop=Workshop(
+            python=settings.python,
+            variables=to_the_index(),
+            uid=uid,
+            bwrap=bubblewrap.find() if settings.sandbox == "bubblewrap" else None,
+        ),
         index_url=settings.index_url,
     )
     return Environments(builder, base_lock=lock)
+
+
+def to_the_index() -> dict[str, str]:
+    """Return the agent's own variables that say how to reach a package index."""
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
 
 
 class NoSoftware:

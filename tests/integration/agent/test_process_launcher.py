@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from agents import SOFTWARE, private_range, server_request
+from hubfleet.agent import parts
 from hubfleet.agent.environments.realise import Builder
 from hubfleet.agent.environments.software import Environments, packaged_base_lock
+from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.agent.launchers import bubblewrap, limiting
 from hubfleet.agent.launchers.base import Launcher, LaunchRequest
 from hubfleet.agent.launchers.isolated import IsolatedNetwork, IsolatedOptions
@@ -26,10 +28,7 @@ async def _prefix() -> Path:
     builder = Builder(
         SOFTWARE / "environments",
         SOFTWARE / "cache",
-        Path("/usr/bin/python3"),
-        {},
-        uid=UID if AS_ROOT else None,
-        bwrap=bubblewrap.find(),
+        Workshop(Path("/usr/bin/python3"), parts.to_the_index(), uid=UID if AS_ROOT else None, bwrap=bubblewrap.find()),
     )
 
     async def quiet(text: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hubfleet.agent.environments.realise import Builder
+from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.errors import LaunchError
 from programs import free_port
 
@@ -17,7 +18,10 @@ async def test_an_index_that_cannot_be_reached_is_named_and_nothing_half_made_st
     """What uv says at last is in the message, which is what `apply` shows."""
     index = f"http://127.0.0.1:{free_port()}/simple"
     builder = Builder(
-        tmp_path / "environments", tmp_path / "cache", Path(sys.executable), {"UV_HTTP_RETRIES": "0"}, index_url=index
+        tmp_path / "environments",
+        tmp_path / "cache",
+        Workshop(Path(sys.executable), {"UV_HTTP_RETRIES": "0"}),
+        index_url=index,
     )
 
     async def quiet(text: str) -> None:

@@ -11,8 +11,10 @@ import pytest
 
 from agents import SOFTWARE
 from booted import SYSTEM, Booted, booted
+from hubfleet.agent import parts
 from hubfleet.agent.environments.realise import Builder
 from hubfleet.agent.environments.software import Environments, packaged_base_lock
+from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.agent.launchers import bubblewrap
 
 HERE = Path(__file__).parent
@@ -37,7 +39,8 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
 
 async def _software() -> None:
     folders = (SOFTWARE / "environments", SOFTWARE / "cache")
-    builder = Builder(*folders, Path(sys.executable), {}, uid=200_000, bwrap=bubblewrap.find())
+    workshop = Workshop(Path(sys.executable), parts.to_the_index(), uid=200_000, bwrap=bubblewrap.find())
+    builder = Builder(*folders, workshop)
 
     async def quiet(text: str) -> None:
         """Nobody listens."""

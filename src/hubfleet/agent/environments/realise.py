@@ -4,44 +4,24 @@ import asyncio
 import os
 import platform
 import shutil
-import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import uv
 
 from hubfleet._kit import process
 from hubfleet._kit.files import locked, write_atomic
-from hubfleet.agent.launchers import sandbox
-from hubfleet.agent.launchers.sandbox import Bind, Sandbox
+from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.errors import CommandError, LaunchError, StateError
 
 BUILDER_VERSION = "1"
 """Changes when the same lock is to be realised in another way."""
 MARKER = ".hubfleet-complete"
-PASSED_ON = (
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "ALL_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "all_proxy",
-    "UV_DEFAULT_INDEX",
-    "UV_INDEX_URL",
-    "UV_NATIVE_TLS",
-    "UV_SYSTEM_CERTS",
-)
-"""Environment variables of the agent that say how to reach a package index."""
 _TIMEOUT_S = 1800.0
 _LOOK_AGAIN_S = 0.5
-_IN_UMASK = 'umask 022; exec "$@"'
 
 Say = Callable[[str], Awaitable[None]]
 
@@ -54,19 +34,13 @@ class Builder:
     """Environments, one folder for each realisation key."""
     cache: Path
     """uv's cache, on the same file system, so that environments share files with it by hard links."""
-    python: Path
-    """The Python to make them with."""
-    variables: Mapping[str, str]
-    """How to reach the index: `PASSED_ON`."""
-    uid: int | None = None
-    """User id of the builder; None: the agent's own."""
-    bwrap: Path | None = None
-    """bubblewrap, to make them in a sandbox; None: without one."""
+    workshop: Workshop
+    """How its tools run, and with which Python."""
     index_url: str = ""
 
     def path(self, digest: str) -> Path:
         """Return where the environment of a lock is, or will be."""
-        return self.folder / realisation_key(digest, python_version(self.python))
+        return self.folder / realisation_key(digest, python_version(self.workshop.python))
 
     def ready(self, digest: str) -> bool:
         """Say whether it is complete."""
@@ -120,26 +94,27 @@ class Builder:
         """Make the folders, and in them one to work in; what an earlier run left unfinished goes."""
         for folder in (self.folder.parent, self.folder, self.cache):
             folder.mkdir(parents=True, exist_ok=True)
-            folder.chmod(0o755)
-            self._give(folder)
+            self.workshop.give(folder)
         for path in self.folder.glob(".making-*"):
             shutil.rmtree(path, ignore_errors=True)
         making = Path(tempfile.mkdtemp(dir=self.folder, prefix=".making-"))
-        making.chmod(0o755)
         (making / "lock.txt").write_text(lock)
         (making / "lock.txt").chmod(0o644)
-        self._give(making)
+        self.workshop.give(making)
         return making
-
-    def _give(self, folder: Path) -> None:
-        if self.uid is not None:
-            os.chown(folder, self.uid, self.uid)
 
     async def _fill(self, making: Path, say: Say) -> None:
         prefix = making / "prefix"
         await say("making the environment")
         await self._uv(
-            making, "venv", "--quiet", "--no-config", "--relocatable", "--python", str(self.python), str(prefix)
+            making,
+            "venv",
+            "--quiet",
+            "--no-config",
+            "--relocatable",
+            "--python",
+            str(self.workshop.python),
+            str(prefix),
         )
         await say("installing packages")
         index = ["--default-index", self.index_url] if self.index_url else []
@@ -151,43 +126,20 @@ class Builder:
         )
 
     async def _uv(self, making: Path, *arguments: str) -> None:
-        environment = {
-            **self.variables,
-            "PATH": "/usr/bin:/bin",
-            "HOME": str(making),
-            "UV_CACHE_DIR": str(self.cache),
-            "UV_PYTHON_DOWNLOADS": "never",
-            "UV_LINK_MODE": "hardlink",
-        }
-        command = ["/bin/sh", "-c", _IN_UMASK, "sh", uv.find_uv_bin(), *arguments]
-        if self.bwrap is not None:
-            command = self._in_sandbox(command, environment)
-        await process.run_async(command, env=environment, cwd=Path("/"), timeout_s=_TIMEOUT_S)
-
-    def _in_sandbox(self, command: list[str], environment: Mapping[str, str]) -> list[str]:
-        """Let uv see the system, itself, the cache and the new environment, and nothing else of the machine."""
         tool = Path(uv.find_uv_bin())
-        binds, links = sandbox.system()
-        binds += [Bind(tool, PurePosixPath(tool)), Bind(Path("/etc/resolv.conf"), PurePosixPath("/etc/resolv.conf"))]
-        binds += [Bind(Path("/etc/hosts"), PurePosixPath("/etc/hosts"), optional=True)]
-        binds += [Bind(Path("/etc/nsswitch.conf"), PurePosixPath("/etc/nsswitch.conf"), optional=True)]
-        # one bind for both, since hard links do not cross mounts
-        common = Path(os.path.commonpath([self.folder, self.cache]))
-        binds.append(Bind(common, PurePosixPath(common), writable=True))
-        certificates = [Path(environment[name]) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if name in environment]
-        binds += [Bind(path, PurePosixPath(path), optional=True) for path in certificates]
-        prefix = Path(sys.base_prefix) if self.python == Path(sys.executable) else self.python.resolve().parent.parent
-        if not prefix.is_relative_to("/usr"):
-            binds.append(Bind(prefix, PurePosixPath(prefix)))
-        as_root = os.geteuid() == 0
-        uid = self.uid if self.uid is not None else 1000
-        box = Sandbox(uid, as_root, binds, directory=PurePosixPath("/"))
-        with_variables = sandbox.arguments(box, {}, links)
-        with_variables.remove("--clearenv")
-        with_variables.append("--die-with-parent")
-        assert self.bwrap is not None
-        drop = sandbox.command(box, self.bwrap, 0, command)[4:]
-        return [str(self.bwrap), *with_variables, "--", *drop]
+        await self.workshop.run(
+            [str(tool), *arguments],
+            environment={
+                "HOME": str(making),
+                "UV_CACHE_DIR": str(self.cache),
+                "UV_PYTHON_DOWNLOADS": "never",
+                "UV_LINK_MODE": "hardlink",
+            },
+            reads=[tool],
+            # one bind for both, since hard links do not cross mounts
+            writes=[Path(os.path.commonpath([self.folder, self.cache]))],
+            timeout_s=_TIMEOUT_S,
+        )
 
     def _complete(self, making: Path, target: Path, digest: str) -> None:
         prefix = making / "prefix"

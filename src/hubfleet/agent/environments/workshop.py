@@ -1,0 +1,141 @@
+"""Where the builder's tools run: as its own user, in a sandbox that shows the system and what a step names."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from hubfleet._kit import process
+from hubfleet._kit.files import in_memory
+from hubfleet._kit.process import Finished
+from hubfleet.agent.launchers import sandbox
+from hubfleet.agent.launchers.sandbox import Bind, Sandbox
+
+PASSED_ON = (
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+    "UV_DEFAULT_INDEX",
+    "UV_INDEX_URL",
+    "UV_NATIVE_TLS",
+    "UV_SYSTEM_CERTS",
+)
+"""Environment variables of the agent that say how to reach a package index."""
+_IN_UMASK = 'umask 022; exec "$@"'
+_OUTSIDE = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
+"""How names become addresses; for steps that see the network."""
+_UID = 1000
+"""The builder's inside, where bubblewrap runs as an ordinary user."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """How the builder runs its tools on this machine."""
+
+    python: Path
+    """The Python that environments are made with."""
+    variables: Mapping[str, str]
+    """How to reach the index: `PASSED_ON`."""
+    uid: int | None = None
+    """User id of the builder; None: the agent's own."""
+    bwrap: Path | None = None
+    """bubblewrap; None: no sandbox, and then nothing of a repository may be run or read here."""
+
+    async def run(
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        reads: Sequence[Path] = (),
+        writes: Sequence[Path] = (),
+        texts: Mapping[str, str] | None = None,
+        stdin: str = "",
+        network: bool = True,
+        timeout_s: float,
+        check: bool = True,
+        each_line: Callable[[str], None] | None = None,
+    ) -> Finished:
+        """Run one tool to its end; it is killed, and all that it started, when this is cancelled.
+
+        Args:
+            command: the tool; what people wrote goes to it by `stdin` or `texts`, never here.
+            environment: its variables, besides those that say how to reach the index.
+            reads: further files and folders that it sees, at their own paths.
+            writes: folders that it may write.
+            texts: files of text that only it sees: path -> content.
+            stdin: what it reads.
+            network: whether it sees the network.
+            timeout_s: how long it may take.
+            check: whether another status than 0 is an error.
+            each_line: gets each line of its output as it comes.
+
+        Raises:
+            CommandError: it cannot be started, took too long, or failed.
+        """
+        variables = {**self.variables, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **environment}
+        whole = ["/bin/sh", "-c", _IN_UMASK, "sh", *command]
+        with ExitStack() as stack:
+            fds: dict[str, int] = {}
+            if self.bwrap is not None:
+                fds = {path: stack.enter_context(in_memory(text.encode())) for path, text in (texts or {}).items()}
+                binds = [Bind(path, PurePosixPath(path), optional=True) for path in (*reads, *self._tools())]
+                binds += [Bind(path, PurePosixPath(path), writable=True) for path in writes]
+                whole = self._boxed(self.bwrap, whole, binds, texts or {}, fds, network=network)
+            return await process.run_async(
+                whole,
+                env=variables,
+                cwd=Path("/"),
+                stdin=stdin,
+                pass_fds=list(fds.values()),
+                timeout_s=timeout_s,
+                check=check,
+                each_line=each_line,
+            )
+
+    def give(self, folder: Path) -> None:
+        """Make a folder the builder's own."""
+        folder.chmod(0o755)
+        if self.uid is not None:
+            os.chown(folder, self.uid, self.uid)
+
+    def _boxed(
+        self,
+        bwrap: Path,
+        command: list[str],
+        binds: Sequence[Bind],
+        texts: Mapping[str, str],
+        fds: Mapping[str, int],
+        *,
+        network: bool,
+    ) -> list[str]:
+        found, links = sandbox.system()
+        if network:
+            found += [Bind(Path(path), PurePosixPath(path), optional=True) for path in _OUTSIDE]
+        box = Sandbox(
+            self.uid if self.uid is not None else _UID,
+            os.geteuid() == 0,
+            [*found, *binds],
+            texts,
+            unshare_network=not network,
+            directory=PurePosixPath("/"),
+        )
+        arguments = sandbox.arguments(box, fds, links)
+        arguments.remove("--clearenv")
+        arguments.append("--die-with-parent")
+        return [str(bwrap), *arguments, "--", *sandbox.command(box, bwrap, 0, command)[4:]]
+
+    def _tools(self) -> list[Path]:
+        """Return what lies outside the system's folders: certificates, and the Python where it is not the system's."""
+        given = [self.variables.get(name, "") for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")]
+        own = self.python == Path(sys.executable)
+        prefix = Path(sys.base_prefix) if own else self.python.resolve().parent.parent
+        return [*(Path(path) for path in given if path), *([] if prefix.is_relative_to("/usr") else [prefix])]

@@ -14,6 +14,7 @@ WRONG = {
     "the checks of JupyterHub's traits run without JupyterHub": ("hub/checks.py", "import traitlets"),
     "only programs with an HTTP API know a web framework": ("cli/console.py", "import fastapi"),
     "only the protocol dials": ("platforms/breaks.py", "import httpx"),
+    "only records know a database": ("hub/agents.py", "import sqlalchemy"),
     "only the command line prints": ("policy/choices.py", "import rich"),
     "only _kit.process starts commands": ("config/load.py", "import subprocess"),
 }

@@ -1,0 +1,102 @@
+"""Calls to JupyterHub's REST API, as its OAuth client: whose token is this, and a code for a token.
+
+https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html
+"""
+
+import re
+from typing import Literal
+
+import httpx
+from pydantic import Field, SecretStr, ValidationError
+
+from hubfleet.errors import ProtocolError, RefusedError, UnreachableError
+from hubfleet.model.base import Message
+from hubfleet.protocol.client import LIMITS
+
+TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+_TOKEN = re.compile(r"[\x21-\x7e]{1,1000}")
+
+
+class HubIdentity(Message):
+    """`GET /hub/api/user`: who a token belongs to, and what it may."""
+
+    kind: Literal["user", "service"] = "user"
+    name: str = Field(min_length=1)
+    groups: list[str] = []
+    scopes: list[str] = []
+
+
+class HubApi:
+    """Calls one JupyterHub."""
+
+    def __init__(self, url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        """Make a client; nothing is dialled yet.
+
+        Args:
+            url: of the REST API, such as `http://127.0.0.1:8081/hub/api`.
+            transport: another than TCP, for tests.
+        """
+        transport = transport or httpx.AsyncHTTPTransport(limits=LIMITS)
+        self._http = httpx.AsyncClient(base_url=url.rstrip("/") + "/", transport=transport, timeout=TIMEOUT)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def whoami(self, token: str) -> HubIdentity | None:
+        """Return whose token this is; None where the hub does not know it.
+
+        Raises:
+            UnreachableError: the hub does not answer just now.
+            ProtocolError: its answer makes no sense.
+        """
+        if not _TOKEN.fullmatch(token):
+            return None
+        answer = await self._send("GET", "user", headers={"Authorization": f"token {token}"})
+        if answer.status_code in {401, 403}:
+            return None
+        if answer.status_code != httpx.codes.OK:
+            raise ProtocolError(f"the hub answered {answer.status_code} when it was asked whose token this is")
+        try:
+            return HubIdentity.model_validate_json(answer.text)
+        except ValidationError as error:
+            raise ProtocolError("the hub's answer names nobody") from error
+
+    async def exchange_code(
+        self, code: str, *, client: str, secret: SecretStr, redirect_uri: str, verifier: str
+    ) -> SecretStr:
+        """Return the access token for a code of an OAuth sign-in (RFC 6749, with PKCE: RFC 7636).
+
+        Raises:
+            RefusedError: the code is old, was used, or is another client's.
+            UnreachableError: the hub does not answer just now.
+        """
+        form = {
+            "client_id": client,
+            "client_secret": secret.get_secret_value(),
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "code_verifier": verifier,
+        }
+        answer = await self._send("POST", "oauth2/token", form=form)
+        if answer.status_code != httpx.codes.OK:
+            raise RefusedError("the hub does not accept this sign-in", status=400, hint="sign in again")
+        try:
+            found = answer.json()["access_token"]
+        except (ValueError, KeyError, TypeError):
+            raise ProtocolError("the hub's answer holds no token") from None
+        return SecretStr(str(found))
+
+    async def _send(
+        self, method: str, path: str, *, headers: dict[str, str] | None = None, form: dict[str, str] | None = None
+    ) -> httpx.Response:
+        try:
+            answer = await self._http.request(method, path, headers=headers, data=form)
+        except httpx.HTTPError as error:
+            raise UnreachableError(
+                f"the hub does not answer ({type(error).__name__})", hint="try again in a minute"
+            ) from error
+        if answer.is_server_error:
+            raise UnreachableError(f"the hub answered {answer.status_code}", hint="try again in a minute")
+        return answer

@@ -1,0 +1,72 @@
+"""What the records say, as plain values that outlive the transaction they were read in."""
+
+from datetime import datetime
+from typing import TypedDict
+from uuid import UUID
+
+from pydantic import ConfigDict
+
+from hubfleet.model.base import StrictModel
+
+
+class BuildEntry(StrictModel):
+    """One build: who asked for what, and how far it came."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    person: str
+    """JupyterHub's name of the person, or `service/NAME`."""
+    repository: str
+    ref: str
+    packages_until: str
+    """As it was asked for: `commit`, `none` or a date."""
+    private: bool = False
+    """Whether a token came with it; the token itself is never kept."""
+    cluster: str
+    state: str = "queued"
+    """A word of `BuildState`."""
+    stop_wanted: bool = False
+    """Whether its person wants it to end; carried out as soon as its cluster answers."""
+    message: str = ""
+    hint: str = ""
+    commit: str = ""
+    files: tuple[str, ...] = ()
+    digest: str = ""
+    created: datetime
+    started: datetime | None = None
+    ended: datetime | None = None
+    """Set exactly if nothing more comes."""
+    seq: int = 0
+    """Number of the last event that was taken in."""
+
+
+class BuildChanges(TypedDict, total=False):
+    """What may change of a build."""
+
+    state: str
+    stop_wanted: bool
+    message: str
+    hint: str
+    commit: str
+    files: list[str]
+    digest: str
+    started: datetime
+    ended: datetime
+    seq: int
+
+
+class EnvironmentEntry(StrictModel):
+    """One environment as somebody sees it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    digest: str
+    name: str
+    owner: str
+    lock: str
+    packages_until: str = ""
+    made_from: UUID
+    """The build that it comes from."""
+    created: datetime
+    last_used: datetime | None = None

@@ -1,0 +1,72 @@
+"""Tables of the records as SQLAlchemy sees them; `history/` holds how each version came to be."""
+
+import uuid
+from datetime import UTC, datetime
+
+from sqlalchemy import JSON, Boolean, DateTime, Dialect, ForeignKey, Index, Integer, String, Text, TypeDecorator, Uuid
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A time that is aware and in UTC here, and naive in the database: SQLite keeps no zone."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Take the zone off."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Put it on again."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """What all tables are known by."""
+
+
+class BuildRow(Base):
+    """One build."""
+
+    __tablename__ = "builds"
+    __table_args__ = (
+        Index("builds_by_person", "person", "created"),
+        Index("builds_by_digest", "digest"),
+        Index("builds_by_end", "ended"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
+    person: Mapped[str] = mapped_column(String(300))
+    repository: Mapped[str] = mapped_column(Text)
+    ref: Mapped[str] = mapped_column(String(300))
+    packages_until: Mapped[str] = mapped_column(String(40))
+    private: Mapped[bool] = mapped_column(Boolean)
+    cluster: Mapped[str] = mapped_column(String(100))
+    state: Mapped[str] = mapped_column(String(20))
+    stop_wanted: Mapped[bool] = mapped_column(Boolean)
+    message: Mapped[str] = mapped_column(Text)
+    hint: Mapped[str] = mapped_column(Text)
+    commit: Mapped[str] = mapped_column(String(64))
+    files: Mapped[list[str]] = mapped_column(JSON)
+    digest: Mapped[str] = mapped_column(String(64))
+    created: Mapped[datetime] = mapped_column(UtcTime)
+    started: Mapped[datetime | None] = mapped_column(UtcTime)
+    ended: Mapped[datetime | None] = mapped_column(UtcTime)
+    seq: Mapped[int] = mapped_column(Integer)
+
+
+class EnvironmentRow(Base):
+    """One environment, named by its lock's digest."""
+
+    __tablename__ = "environments"
+    __table_args__ = (Index("environments_by_owner", "owner", "created"),)
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(300))
+    owner: Mapped[str] = mapped_column(String(300))
+    lock: Mapped[str] = mapped_column(Text)
+    packages_until: Mapped[str] = mapped_column(String(40))
+    made_from: Mapped[uuid.UUID] = mapped_column(ForeignKey("builds.id", name="environments_made_from"))
+    created: Mapped[datetime] = mapped_column(UtcTime)
+    last_used: Mapped[datetime | None] = mapped_column(UtcTime)

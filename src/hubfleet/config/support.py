@@ -11,7 +11,7 @@ from hubfleet._kit.yamlfile import Scalar
 from hubfleet.config.merge import Path, Setting
 from hubfleet.errors import NotSupportedError
 
-FEATURES = ("apps", "builds", "buckets", "dask", "publishing", "sharing", "ssh", "usage")
+FEATURES = ("apps", "buckets", "dask", "publishing", "sharing", "ssh", "usage")
 
 ON_MACHINES = " on machine clusters yet"
 NOWHERE = " yet"

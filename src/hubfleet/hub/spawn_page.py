@@ -10,12 +10,13 @@ from hubfleet.hub.failures import StartError
 from hubfleet.model.hub import Hub
 from hubfleet.model.overrides import Overrides
 from hubfleet.model.profile import Profile
-from hubfleet.policy.choices import Choices, Person, ProfileOffer, choices
+from hubfleet.policy.choices import Choices, Person, ProfileOffer, choices, environment_refused
 
 TEMPLATES = Path(__file__).parents[1] / "pages" / "templates"
 
 Asked = dict[str, object]
-"""`profile`, `cluster` and `options`, as JupyterHub keeps them and policy checks them."""
+"""`profile`, `cluster`, `options` and `environment`, as JupyterHub keeps them and policy checks them."""
+_SHORT = 12
 
 
 class ByLinkError(StartError):
@@ -35,6 +36,7 @@ def render(hub: Hub, person: Person, remembered: Mapping[str, object]) -> str:
     """
     offered = choices(hub, Overrides(), person)
     chosen = _selected(offered, remembered)
+    environment = str(remembered.get("environment") or "")
     return (
         _environment()
         .get_template("spawn_form.html")
@@ -43,6 +45,9 @@ def render(hub: Hub, person: Person, remembered: Mapping[str, object]) -> str:
             refused=[offer for offer in offered.profiles if offer.refused],
             chosen=chosen,
             size_of=lambda offer: size(hub.profiles[offer.name]),
+            environment=environment,
+            environment_shown=environment[:_SHORT],
+            environment_refused=environment_refused(hub, environment) if environment else "",
         )
     )
 
@@ -71,14 +76,17 @@ def parse(hub: Hub, person: Person, form: Mapping[str, Sequence[str]]) -> Asked:
         return asked
     answers = {option.name: _first(form, f"option-{name}-{option.name}") for option in offer.options}
     asked["options"] = {option: answer for option, answer in answers.items() if answer}
-    cluster = _first(form, f"cluster-{name}")
-    return {**asked, "cluster": cluster} if cluster else asked
+    further = {"cluster": _first(form, f"cluster-{name}"), "environment": _first(form, "environment")}
+    return asked | {key: answer for key, answer in further.items() if answer}
 
 
 def from_link(query: Mapping[str, Sequence[str]]) -> Asked:
-    """Return what a link asks for: `?profile=large&cluster=hpc&size=four`, with or without JupyterHub's `opt-`."""
+    """Return what a link asks for: `?profile=large&cluster=hpc&size=four`, with or without JupyterHub's `opt-`.
+
+    `environment=DIGEST` is the software; all further names are options of the profile.
+    """
     given = {name.removeprefix("opt-"): values[0] for name, values in query.items() if values}
-    known: Asked = {name: given.pop(name) for name in ("profile", "cluster") if name in given}
+    known: Asked = {name: given.pop(name) for name in ("profile", "cluster", "environment") if name in given}
     return {**known, "options": given}
 
 

@@ -4,4 +4,7 @@ from hubfleet.model.base import StrictModel
 
 
 class Features(StrictModel):
-    """Which features a hub has; none can be switched on yet."""
+    """Which features a hub has."""
+
+    builds: bool = False
+    """Whether servers may start with environments made from repositories; off: with the hub's own software only."""

@@ -1,5 +1,6 @@
 """What a person may choose for a server of a hub, and for each no the reason; form and API ask the same."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -7,6 +8,8 @@ from hubfleet.model.hub import Hub
 from hubfleet.model.overrides import Overrides
 from hubfleet.model.profile import App, Choice, Option, Profile, Resources
 from hubfleet.model.secret import SecretReference
+
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,15 @@ def choices(hub: Hub, overrides: Overrides, person: Person) -> Choices:
     wished = overrides.default_profile
     default = wished if wished is not None and wished in allowed else next(iter(allowed), "")
     return Choices(offers, default)
+
+
+def environment_refused(hub: Hub, environment: str) -> str:
+    """Return why nobody may start servers of a hub with an environment, named by its digest; empty: people may."""
+    if not hub.features.builds:
+        return "servers of this hub start with its own software only"
+    if not _DIGEST.fullmatch(environment):
+        return "an environment is named by 64 digits (0-9 and a-f)"
+    return ""
 
 
 def title_of(name: str, thing: Profile | Option | Choice) -> str:

@@ -8,15 +8,25 @@ from hubfleet.model.hub import Hub
 from hubfleet.model.overrides import Overrides
 from hubfleet.model.profile import App, Choice, Profile, Resources
 from hubfleet.model.secret import SecretReference
-from hubfleet.policy.choices import Choices, Chosen, OptionOffer, Person, ProfileOffer, choices, title_of
+from hubfleet.policy.choices import (
+    Choices,
+    Chosen,
+    OptionOffer,
+    Person,
+    ProfileOffer,
+    choices,
+    environment_refused,
+    title_of,
+)
 
-KEYS = ("profile", "cluster", "options")
+KEYS = ("profile", "cluster", "options", "environment")
 
 
 def validate(hub: Hub, overrides: Overrides, person: Person, asked: Mapping[str, object]) -> Chosen:
     """Return the server that a person asks for; what they do not say is the default.
 
-    `asked` may hold `profile`, `cluster` and `options` (a map from option to choice), all by name, and nothing else.
+    `asked` may hold `profile`, `cluster` and `options` (a map from option to choice), all by name, and `environment`,
+    a digest that takes the place of the profile's software; nothing else.
 
     Raises:
         ChoiceError: which field is wrong, and why.
@@ -30,7 +40,8 @@ def validate(hub: Hub, overrides: Overrides, person: Person, asked: Mapping[str,
     offer = _profile(offered, _text("profile", asked.get("profile")))
     cluster = _cluster(offer, _text("cluster", asked.get("cluster")))
     answers = _options(offer, asked.get("options"))
-    return _chosen(hub.profiles[offer.name], offer.name, cluster, answers)
+    environment = _environment(hub, _text("environment", asked.get("environment")))
+    return _chosen(hub.profiles[offer.name], offer.name, cluster, answers, environment)
 
 
 def _text(name: str, value: object) -> str:
@@ -94,7 +105,14 @@ def _answer(option: OptionOffer, value: object) -> str:
     return found.name
 
 
-def _chosen(profile: Profile, name: str, cluster: str, answers: dict[str, str]) -> Chosen:
+def _environment(hub: Hub, name: str) -> str:
+    refused = environment_refused(hub, name) if name else ""
+    if refused:
+        raise ChoiceError("environment", refused, hint="leave it out to start with the hub's own software")
+    return name
+
+
+def _chosen(profile: Profile, name: str, cluster: str, answers: dict[str, str], asked_environment: str) -> Chosen:
     picked = [profile.options[option].choices[answer] for option, answer in answers.items()]
     variables: dict[str, str | SecretReference] = dict(profile.variables)
     app: App = profile.app
@@ -112,7 +130,7 @@ def _chosen(profile: Profile, name: str, cluster: str, answers: dict[str, str]) 
         options=answers,
         title=", ".join(titles),
         resources=_resources(profile, picked),
-        environment=environment,
+        environment=asked_environment or environment,
         app=app,
         default_url=default_url,
         variables=variables,

@@ -59,7 +59,7 @@ def test_hints_name_words_that_exist() -> None:
         "environments: {a: b}",
         "database: {env: DB}",
         "self_service: {a: b}",
-        "features: {builds: true}",
+        "features: {sharing: true}",
         "features: {dask: {workers: 3}}",
     ],
 )
@@ -72,7 +72,7 @@ def test_what_nothing_honours_yet_is_refused_by_name(tmp_path: Path, text: str) 
 
 
 @pytest.mark.parametrize(
-    "text", ["features: {builds: false}", "profiles: {a: {gpu: 0}}", "profiles: {a: {image: null}}"]
+    "text", ["features: {sharing: false}", "profiles: {a: {gpu: 0}}", "profiles: {a: {image: null}}"]
 )
 def test_what_is_switched_off_passes(tmp_path: Path, text: str) -> None:
     """Off is what happens anyway."""

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from fleets import loaded
 from hubfleet.hub import spawn_page
 from hubfleet.model.hub import Hub
@@ -15,12 +17,14 @@ profiles:
   small: {options: {size: {title: Memory, choices: {two: {memory_gib: 2}, four: {memory_gib: 4}}}}}
   large: {title: "Large <b>", groups: [staff], memory_gib: 8}
 """
+DIGEST = "0123456789abcdef" * 4
+BUILDS = PROFILES + "features: {builds: true}\n"
 ANA = Person("ana", frozenset({"staff"}))
 SAM = Person("sam", frozenset({"guests"}))
 
 
-def hub(folder: Path) -> Hub:
-    return loaded(folder, hub=PROFILES).fleet.hubs["sea"]
+def hub(folder: Path, text: str = PROFILES) -> Hub:
+    return loaded(folder, hub=text).fleet.hubs["sea"]
 
 
 def test_what_a_person_may_not_choose_is_no_choice_but_is_said(tmp_path: Path) -> None:
@@ -61,3 +65,35 @@ def test_a_link_prefills_with_and_without_jupyterhubs_prefix() -> None:
     wanted = {"profile": "large", "options": {"size": "four"}}
     assert spawn_page.from_link({"profile": ["large"], "size": ["four"]}) == wanted
     assert spawn_page.from_link({"opt-profile": ["large"], "opt-size": ["four"]}) == wanted
+    assert spawn_page.from_link({"opt-environment": [DIGEST]}) == {"environment": DIGEST, "options": {}}
+
+
+def test_an_environment_of_a_link_is_shown_short_with_the_way_back(tmp_path: Path) -> None:
+    """It is selected, and the hub's own software is one choice away."""
+    page = spawn_page.render(hub(tmp_path, BUILDS), ANA, spawn_page.from_link({"environment": [DIGEST]}))
+    assert "The environment 0123456789ab<" in page
+    assert f'name="environment" value="{DIGEST}" checked' in page
+    assert 'name="environment" value=""' in page
+
+
+def test_without_an_environment_there_is_no_question_of_software(tmp_path: Path) -> None:
+    """The page is as on hubs without the feature."""
+    page = spawn_page.render(hub(tmp_path, BUILDS), ANA, {})
+    assert page == spawn_page.render(hub(tmp_path), ANA, {})
+    assert "environment" not in page
+
+
+@pytest.mark.parametrize(("text", "name"), [(PROFILES, DIGEST), (BUILDS, "<b>"), (BUILDS, DIGEST.upper())])
+def test_an_environment_that_cannot_be_used_is_said_and_not_asked_for(tmp_path: Path, text: str, name: str) -> None:
+    """A link to another hub's environment, or a cut one, never starts with other software in silence."""
+    page = spawn_page.render(hub(tmp_path, text), ANA, spawn_page.from_link({"environment": [name]}))
+    assert "The software that was asked for cannot be used" in page
+    assert 'name="environment"' not in page
+    assert name not in page
+
+
+def test_a_posted_environment_is_asked_for_and_none_is_not(tmp_path: Path) -> None:
+    """Going back to the hub's own software posts an empty field."""
+    form = {"profile": ["large"], "environment": [DIGEST]}
+    assert spawn_page.parse(hub(tmp_path, BUILDS), ANA, form)["environment"] == DIGEST
+    assert "environment" not in spawn_page.parse(hub(tmp_path, BUILDS), ANA, form | {"environment": [""]})

@@ -1,8 +1,11 @@
 """What people may choose."""
 
+from dataclasses import replace
+
 import pytest
 
 from hubfleet.errors import ChoiceError
+from hubfleet.model.features import Features
 from hubfleet.model.hub import Hub
 from hubfleet.model.overrides import Overrides
 from hubfleet.policy.choices import Choices, Person, choices
@@ -49,6 +52,9 @@ HUB = Hub.model_validate(
         },
     }
 )
+
+BUILDS = HUB.model_copy(update={"features": Features(builds=True)})
+DIGEST = "0123456789abcdef" * 4
 
 
 def _for(person: Person, overrides: Overrides = NOBODY_SET_ANYTHING) -> Choices:
@@ -158,6 +164,37 @@ def test_a_wrong_answer_names_its_field_and_the_reason(asked: dict[str, object],
         validate(HUB, NOBODY_SET_ANYTHING, SAM, asked)
     assert caught.value.field == field
     assert words in caught.value.message
+
+
+def test_an_environment_takes_the_place_of_the_profiles_software() -> None:
+    """Everything else is as the profile has it."""
+    plain, chosen = (validate(BUILDS, NOBODY_SET_ANYTHING, SAM, asked) for asked in ({}, {"environment": DIGEST}))
+    assert chosen == replace(plain, environment=DIGEST)
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_no_environment_is_the_profiles_software(nothing: str | None) -> None:
+    """What the form posts for the hub's own software is never an error, with the feature or without it."""
+    for hub in (HUB, BUILDS):
+        assert validate(hub, NOBODY_SET_ANYTHING, SAM, {"environment": nothing}).environment == "base"
+
+
+@pytest.mark.parametrize(
+    ("hub", "environment", "words"),
+    [
+        (HUB, DIGEST, "its own software only"),
+        (BUILDS, DIGEST.upper(), "64 digits"),
+        (BUILDS, DIGEST + "0", "64 digits"),
+        (BUILDS, "../" + DIGEST[3:], "64 digits"),
+        (BUILDS, "base", "64 digits"),
+        (BUILDS, [DIGEST], "must be a name"),
+    ],
+)
+def test_an_environment_that_cannot_be_is_refused(hub: Hub, environment: object, words: str) -> None:
+    """Admins too: what a hub does not do, it does for nobody."""
+    with pytest.raises(ChoiceError, match=words) as caught:
+        validate(hub, NOBODY_SET_ANYTHING, ADA, {"environment": environment})
+    assert caught.value.field == "environment"
 
 
 def test_nothing_to_choose_tells_all_reasons() -> None:

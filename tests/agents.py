@@ -166,9 +166,14 @@ def agent(
 ) -> Iterator[AgentProgram]:
     """Run an agent for the length of a block and end it; its servers must be stopped by the test."""
     keys = {name: CallerKey.new(f"hub-{name}") for name in hubs} | {"": CallerKey.new("operator")}
+    portals = {f"portal-{name}": CallerKey.new(f"portal-{name}") for name in hubs}
     callers = [
         {"name": key.name, "role": "hub" if hub else "operator", "hub": hub, "public_key": key.public()}
         for hub, key in keys.items()
+    ]
+    callers += [
+        {"name": name, "role": "portal", "hub": name.removeprefix("portal-"), "public_key": key.public()}
+        for name, key in portals.items()
     ]
     document = {
         "fleet": "test",
@@ -186,7 +191,7 @@ def agent(
     }
     if user is not None:
         os.chown(folder, *user)
-    program = AgentProgram(folder, document, keys, user)
+    program = AgentProgram(folder, document, keys | portals, user)
     program.start(*command)
     try:
         yield program

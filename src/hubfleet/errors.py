@@ -20,6 +20,7 @@ Whether to try again is a type: what derives from `TemporaryError` may work late
     │   └── TemporaryPlatformError   … just now
     ├── LaunchError                  a server that can never start like this
     │   └── TemporaryLaunchError     … just now
+    ├── BuildError                   a repository of which no environment can be made
     ├── ProtocolError                a program answered something that makes no sense
     │   ├── RefusedError             a program refused what another asked (signature, right, ceiling)
     │   └── UnreachableError         a program does not answer just now
@@ -170,6 +171,12 @@ class TemporaryLaunchError(LaunchError, TemporaryError):
     """A server that cannot start just now: full, or the cluster cannot be reached."""
 
     code = "launch-later"
+
+
+class BuildError(HubfleetError):
+    """A repository, or a list of packages, of which no environment can be made as it is."""
+
+    code = "build"
 
 
 class ProtocolError(HubfleetError):

@@ -19,12 +19,14 @@ from hubfleet._kit import aio
 from hubfleet._kit.clock import Clock, SystemClock
 from hubfleet._kit.files import locked
 from hubfleet.agent import parts, readiness
+from hubfleet.agent.api import builds as build_routes
 from hubfleet.agent.api import cluster as cluster_routes
 from hubfleet.agent.api import problems
 from hubfleet.agent.api import servers as server_routes
 from hubfleet.agent.api.guard import Guard, Verify
 from hubfleet.agent.bell import Bell
 from hubfleet.agent.cluster import ClusterFacts
+from hubfleet.agent.environments.builds import Builds
 from hubfleet.agent.environments.software import Environments
 from hubfleet.agent.homes.quota import HomeQuotas
 from hubfleet.agent.homes.usage import HomeUsage
@@ -124,6 +126,8 @@ async def wired(
         if software is environments:
             environments.begin_base()
             ending.push_async_callback(environments.close)
+        builds = parts.make_builds(settings, environments, clock)
+        ending.push_async_callback(builds.close)
         facts = ClusterFacts(
             settings,
             store=store,
@@ -140,7 +144,7 @@ async def wired(
         ending.push_async_callback(works.close)
         ending.callback(bell.close)
         servers = Servers(settings, store=store, works=works, launcher=launcher, bell=bell, clock=clock)
-        bare = application(servers, bell, facts)
+        bare = application(servers, bell, facts, builds)
         reconcile = Reconcile(store=store, works=works, launcher=launcher)
         app = Guard(bare, verify=_verifier(settings, store, clock))
         usage = HomeUsage(settings.data / "homes", store=store, clock=clock)
@@ -151,12 +155,14 @@ async def wired(
             yield Agent(app, bare, servers, bell, reconcile, works, environments)
 
 
-def application(servers: Servers, bell: Bell, facts: ClusterFacts) -> FastAPI:
+def application(servers: Servers, bell: Bell, facts: ClusterFacts, builds: Builds) -> FastAPI:
     """Return the app without its guard."""
     app = FastAPI(title="hubfleet agent", version="1", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
     problems.install(app)
     app.state.servers, app.state.bell, app.state.facts = servers, bell, facts
     app.include_router(server_routes.routes)
+    app.state.builds = builds
+    app.include_router(build_routes.routes)
     app.include_router(cluster_routes.routes)
     problems.describe(app)
     return app

@@ -59,6 +59,7 @@ class ClusterFacts:
             environments=self._environments.ready(),
             base=base.state,
             base_detail=base.detail,
+            base_digest=self._environments.base_digest,
         )
 
     async def capacity(self) -> Capacity:

@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hubfleet._kit import plugins
+from hubfleet._kit.clock import Clock
+from hubfleet.agent.environments.builds import Builds
 from hubfleet.agent.environments.realise import Builder
+from hubfleet.agent.environments.repositories import Repositories
+from hubfleet.agent.environments.resolve import Resolver
 from hubfleet.agent.environments.software import Environments, packaged_base_lock
 from hubfleet.agent.environments.workshop import PASSED_ON, Workshop
 from hubfleet.agent.launchers import bubblewrap, limiting, networking
@@ -72,6 +76,17 @@ async def make_environments(settings: AgentSettings, store: Store) -> Environmen
         index_url=settings.index_url,
     )
     return Environments(builder, base_lock=lock)
+
+
+def make_builds(settings: AgentSettings, environments: Environments, clock: Clock) -> Builds:
+    """Return what turns repositories into environments here."""
+    workshop, folder = environments.builder.workshop, settings.data / "builds"
+    return Builds(
+        repositories=Repositories(folder / "repositories", workshop, private_hosts=settings.git_hosts),
+        resolver=Resolver(folder, environments.builder.cache, workshop, clock, index_url=settings.index_url),
+        environments=environments,
+        clock=clock,
+    )
 
 
 def to_the_index() -> dict[str, str]:

@@ -201,6 +201,7 @@ class Capabilities(Message):
     base: Literal["absent", "realising", "ready", "failed"] = "absent"
     """State of the base software."""
     base_detail: str = ""
+    base_digest: str = ""
 
 
 class Capacity(Message):

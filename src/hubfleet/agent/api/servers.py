@@ -45,7 +45,8 @@ def _start(since: Since = 0, last_id: LastId = "") -> int:
     return int(last_id) if last_id.isascii() and last_id.isdigit() and int(last_id) <= MAX_NUMBER else since
 
 
-def _stream(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def stream(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the answers of a route that streams events, for its OpenAPI description."""
     described = {"description": "Events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
     return {200: described, **responses(*statuses)}
 
@@ -53,7 +54,7 @@ def _stream(*statuses: int) -> dict[int | str, dict[str, Any]]:
 Here = Annotated[Servers, Depends(_servers)]
 Rung = Annotated[Bell, Depends(_bell)]
 Start = Annotated[int, Depends(_start)]
-_NO_STORE = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+NO_STORE = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _NEW: dict[str, Any] = {"model": ServerAnswer, "description": "A new start"}
 
 routes = APIRouter(prefix="/v1", tags=["servers"])
@@ -110,18 +111,18 @@ async def get_logs(
     return PlainTextResponse(await servers.logs(server, hub=hub_of(caller), lines=lines))
 
 
-@routes.get("/servers/{server}/events", response_class=StreamingResponse, responses=_stream(403, 404))
+@routes.get("/servers/{server}/events", response_class=StreamingResponse, responses=stream(403, 404))
 async def server_events(server: ServerId, servers: Here, bell: Rung, caller: Known, start: Start) -> StreamingResponse:
     """Stream one server's events (SSE); `Last-Event-ID` goes on after that one."""
     allow(caller, "hub", "operator")
     await servers.get(server, hub=hub_of(caller))
     flow = streams.events(servers, bell, since=start, hub=hub_of(caller), server=server)
-    return StreamingResponse(flow, media_type="text/event-stream", headers=_NO_STORE)
+    return StreamingResponse(flow, media_type="text/event-stream", headers=NO_STORE)
 
 
-@routes.get("/events", response_class=StreamingResponse, responses=_stream(403))
+@routes.get("/events", response_class=StreamingResponse, responses=stream(403))
 async def all_events(servers: Here, bell: Rung, caller: Known, start: Start) -> StreamingResponse:
     """Stream the events of all servers that the caller may see (SSE)."""
     allow(caller, "hub", "operator")
     flow = streams.events(servers, bell, since=start, hub=hub_of(caller), server=None)
-    return StreamingResponse(flow, media_type="text/event-stream", headers=_NO_STORE)
+    return StreamingResponse(flow, media_type="text/event-stream", headers=NO_STORE)

@@ -2,10 +2,14 @@
 
 from collections.abc import AsyncIterator
 
+from pydantic import BaseModel
+
 from hubfleet.agent.bell import Bell
 from hubfleet.agent.servers import Servers
 
 KEEP_ALIVE_S = 15.0
+HELLO = ": hubfleet\n\n"
+STILL_HERE = ": still here\n\n"
 _GAP = "event: gap\n\n"
 """Older events are gone: read the whole list once. Without data, so that no reader takes it for an event."""
 
@@ -14,7 +18,7 @@ async def events(
     servers: Servers, bell: Bell, *, since: int, hub: str | None, server: str | None
 ) -> AsyncIterator[str]:
     """Yield events of one server, or of all that a caller may see, as they come."""
-    yield ": hubfleet\n\n"
+    yield HELLO
     while not bell.closed:
         mark = bell.mark
         found, gap = await servers.events(since=since, hub=hub, server=server)
@@ -24,8 +28,13 @@ async def events(
             since = 0
         for event in found:
             since = event.seq
-            yield f"id: {event.seq}\nevent: server\ndata: {event.model_dump_json()}\n\n"
+            yield line(event.seq, "server", event)
         if not found:
             await bell.wait(mark, timeout_s=KEEP_ALIVE_S)
             if bell.mark == mark:
-                yield ": still here\n\n"
+                yield STILL_HERE
+
+
+def line(number: int, kind: str, event: BaseModel) -> str:
+    """Return one event as it goes over the line."""
+    return f"id: {number}\nevent: {kind}\ndata: {event.model_dump_json()}\n\n"

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import uv
@@ -164,9 +165,14 @@ def architecture() -> str:
 
 
 def python_version(python: Path) -> str:
-    """Return a Python's exact version.
+    """Return a Python's exact version; another program at that path is asked anew.
 
     Raises:
         CommandError: it does not run.
     """
+    return _version(python, python.stat().st_mtime_ns)
+
+
+@cache
+def _version(python: Path, _changed_ns: int) -> str:
     return process.run([str(python), "-c", "import platform; print(platform.python_version())"]).stdout.strip()

@@ -39,7 +39,7 @@ class Environments:
             builder: makes them.
             base_lock: lock of the base software.
         """
-        self._builder = builder
+        self.builder = builder
         lock = locks.canonical(base_lock)
         self.base_digest = locks.digest(lock)
         self._base_lock = lock
@@ -66,8 +66,8 @@ class Environments:
             LaunchError: it is not known here, or cannot be made.
         """
         digest = self.base_digest if environment == BASE else environment
-        if self._builder.ready(digest):
-            return self._builder.path(digest)
+        if self.builder.ready(digest):
+            return self.builder.path(digest)
         lock = self._base_lock if digest == self.base_digest else await asyncio.to_thread(self._known_lock, digest)
         task = self._begin(digest, lock)
         told = ""
@@ -82,14 +82,14 @@ class Environments:
     def progress(self, environment: str) -> Progress:
         """Return how far an environment is."""
         digest = self.base_digest if environment == BASE else environment
-        if self._builder.ready(digest):
+        if self.builder.ready(digest):
             return Progress("ready")
         return self._progress.get(digest, Progress("absent"))
 
     def ready(self) -> list[str]:
         """Return the digests of all environments that are complete here."""
         known = {self.base_digest, *(path.stem for path in self._lock_file("x").parent.glob("*.txt"))}
-        return sorted(digest for digest in known if self._builder.ready(digest))
+        return sorted(digest for digest in known if self.builder.ready(digest))
 
     async def close(self) -> None:
         """End what is being made; it begins again from nothing."""
@@ -110,11 +110,11 @@ class Environments:
         async def say(detail: str) -> None:
             self._progress[digest] = Progress("realising", detail)
 
-        if not self._builder.ready(digest):
+        if not self.builder.ready(digest):
             await say("waiting for another environment")
         try:
             async with self._one_at_a_time:
-                path = await self._builder.make(digest, lock, say)
+                path = await self.builder.make(digest, lock, say)
         except LaunchError as error:
             _log.error("environment %s: %s (%s)", digest[:12], error, error.hint)
             self._progress[digest] = Progress("failed", error.message, error.hint)
@@ -131,7 +131,7 @@ class Environments:
             ) from None
 
     def _lock_file(self, digest: str) -> Path:
-        return self._builder.folder.parent / "locks" / f"{digest}.txt"
+        return self.builder.folder.parent / "locks" / f"{digest}.txt"
 
 
 def packaged_base_lock() -> str:

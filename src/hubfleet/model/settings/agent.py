@@ -111,6 +111,8 @@ class AgentSettings(StrictModel):
     """The Python that environments are made with."""
     index_url: str = ""
     """Package index for environments; empty: PyPI, or what the agent's environment variables say."""
+    git_hosts: tuple[str, ...] = ()
+    """Hosts of git servers that builds may ask though their addresses are not public."""
     base_lock: Path | None = None
     """Another lock than the packaged one for the base software."""
     software: Path | None = None

@@ -1,0 +1,219 @@
+"""Builds: from a repository to an environment that is ready, each step told to whoever watches.
+
+A build is kept in memory only. What it has found lasts elsewhere (history, locks, environments), so that the same
+build asked for again after a crash of the agent costs what was not done yet.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from hubfleet._kit.clock import Clock
+from hubfleet.agent.bell import Bell
+from hubfleet.agent.environments import detect, locks
+from hubfleet.agent.environments.detect import Specification
+from hubfleet.agent.environments.repositories import Repositories
+from hubfleet.agent.environments.resolve import Question, Resolver
+from hubfleet.agent.environments.software import Environments
+from hubfleet.agent.refusals import ConflictError, FullError, NotFoundError
+from hubfleet.errors import BuildError, HubfleetError
+from hubfleet.protocol.builds import Build, BuildEvent, BuildRequest, BuildState
+
+_log = logging.getLogger(__name__)
+
+AT_ONCE = 3
+"""Builds that fetch and resolve at the same time; environments are then made one by one."""
+WAITING_MAX = 200
+KEPT_MAX = 1000
+"""Builds that are over and still known."""
+
+
+@dataclass
+class _Run:
+    """One build while the agent knows it."""
+
+    build: Build
+    request: BuildRequest
+    bell: Bell = field(default_factory=Bell)
+    events: list[BuildEvent] = field(default_factory=list)
+    task: "asyncio.Task[None] | None" = None
+
+
+class Builds:
+    """All builds of one agent."""
+
+    def __init__(
+        self, *, repositories: Repositories, resolver: Resolver, environments: Environments, clock: Clock
+    ) -> None:
+        """Make it.
+
+        Args:
+            repositories: for commits and files.
+            resolver: for locks.
+            environments: for what is made of them.
+            clock: for events.
+        """
+        self._repositories = repositories
+        self._resolver = resolver
+        self._environments = environments
+        self._clock = clock
+        self._runs: dict[str, _Run] = {}
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    def start(self, build: str, request: BuildRequest) -> Build:
+        """Begin a build, or return the one that has this id.
+
+        Raises:
+            ConflictError: that one is of something else.
+            FullError: too many wait.
+        """
+        run = self._runs.get(build)
+        if run is not None:
+            if run.request.model_copy(update={"token": request.token}) != request:
+                raise ConflictError("another build has this id")
+            return run.build
+        if sum(not run.build.state.over for run in self._runs.values()) >= WAITING_MAX:
+            raise FullError("too many builds wait already", retry_after_s=30, hint="try again in a minute")
+        self._forget_old()
+        run = _Run(
+            Build(
+                id=build,
+                hub=request.hub,
+                repository=request.repository,
+                ref=request.ref,
+                state=BuildState.QUEUED,
+            ),
+            request,
+        )
+        self._runs[build] = run
+        self._say(run, "waiting for its turn")
+        run.task = asyncio.create_task(self._carry_out(run), name=f"build {build}")
+        return run.build
+
+    def get(self, build: str, *, hub: str | None) -> Build:
+        """Return one build.
+
+        Raises:
+            NotFoundError: there is none, or it is another hub's.
+        """
+        return self._run(build, hub).build
+
+    def stop(self, build: str, *, hub: str | None) -> Build:
+        """End a build; what it has found so far is of use to the next one."""
+        run = self._run(build, hub)
+        if not run.build.state.over and run.task is not None:
+            self._change(run, BuildState.STOPPED, "it was stopped")
+            run.task.cancel()
+        return run.build
+
+    async def events(
+        self, build: str, *, hub: str | None, since: int, keep_alive_s: float
+    ) -> AsyncIterator[BuildEvent | None]:
+        """Yield a build's events after a number as they come, None where nothing came for a while; ends with it."""
+        run = self._run(build, hub)
+        while not run.bell.closed:
+            mark, over = run.bell.mark, run.build.state.over
+            found = run.events[since:]
+            for event in found:
+                since = event.seq
+                yield event
+            if over:
+                return
+            if not found:
+                await run.bell.wait(mark, timeout_s=keep_alive_s)
+                if run.bell.mark == mark:
+                    yield None
+
+    async def close(self) -> None:
+        """End all builds; they are asked for again."""
+        tasks = [run.task for run in self._runs.values() if run.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for run in self._runs.values():
+            run.bell.close()
+
+    async def _carry_out(self, run: _Run) -> None:
+        try:
+            async with self._slots:
+                specification = await self._fetch(run)
+                lock = await self._resolve(run, specification)
+            await self._realise(run, lock)
+        except BuildError as error:
+            self._fail(run, error)
+        except HubfleetError as error:
+            _log.error("build %s: %s (%s)", run.build.id, error, error.hint)
+            self._fail(run, error)
+
+    async def _fetch(self, run: _Run) -> Specification:
+        request = run.request
+        self._change(run, BuildState.FETCHING, f"fetching {request.repository}")
+        fetched = await self._repositories.fetch(
+            request.hub,
+            request.repository,
+            request.ref,
+            names=detect.NAMES,
+            token=request.token.get_secret_value(),
+            say=lambda text: self._say(run, text),
+        )
+        run.build = run.build.model_copy(update={"commit": fetched.commit})
+        specification = detect.specification(fetched)
+        run.build = run.build.model_copy(update={"files": specification.paths})
+        if specification.files:
+            self._say(run, f"at commit {fetched.commit[:10]}: {', '.join(specification.paths)}")
+        return specification
+
+    async def _resolve(self, run: _Run, specification: Specification) -> str:
+        """Return the lock; empty: the repository asks for nothing, and the hub's own software serves it."""
+        if not specification.files:
+            return ""
+        question = self._resolver.question(specification, run.request.packages_until)
+        self._change(run, BuildState.RESOLVING, f"choosing versions {_as_of(question)}")
+        lock = await self._resolver.lock(run.request.hub, question)
+        until = question.until.isoformat() if question.until else ""
+        run.build = run.build.model_copy(update={"lock": lock, "digest": locks.digest(lock), "packages_until": until})
+        self._say(run, f"{len(lock.splitlines())} packages were chosen")
+        return lock
+
+    async def _realise(self, run: _Run, lock: str) -> None:
+        if not lock:
+            run.build = run.build.model_copy(update={"digest": self._environments.base_digest})
+            self._change(run, BuildState.READY, "the repository names no packages: the hub's own software is used")
+            return
+        self._change(run, BuildState.REALISING, "preparing the environment")
+
+        async def say(text: str) -> None:
+            self._say(run, text)
+
+        await self._environments.put(run.build.digest, lock)
+        await self._environments.prefix(run.build.digest, say)
+        self._change(run, BuildState.READY, "the environment is ready")
+
+    def _fail(self, run: _Run, error: HubfleetError) -> None:
+        self._change(run, BuildState.FAILED, error.message, hint=error.hint)
+
+    def _change(self, run: _Run, state: BuildState, message: str, *, hint: str = "") -> None:
+        run.build = run.build.model_copy(update={"state": state, "hint": hint})
+        self._say(run, message)
+
+    def _say(self, run: _Run, message: str) -> None:
+        seq = len(run.events) + 1
+        run.build = run.build.model_copy(update={"message": message, "seq": seq})
+        run.events.append(BuildEvent(seq=seq, at=self._clock.now(), state=run.build.state, message=message))
+        run.bell.ring()
+
+    def _run(self, build: str, hub: str | None) -> _Run:
+        run = self._runs.get(build)
+        if run is None or hub not in {None, run.build.hub}:
+            raise NotFoundError("build")
+        return run
+
+    def _forget_old(self) -> None:
+        over = [name for name, run in self._runs.items() if run.build.state.over]
+        for name in over[: max(0, len(over) - KEPT_MAX)]:
+            del self._runs[name]
+
+
+def _as_of(question: Question) -> str:
+    return f"as of {question.until:%Y-%m-%d %H:%M} UTC" if question.until else "among the newest"

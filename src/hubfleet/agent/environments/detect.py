@@ -1,0 +1,118 @@
+"""Which of a repository's files say what its environment is, in repo2docker's order of precedence. Pure.
+
+https://repo2docker.readthedocs.io/en/latest/configuration/ has the files and their order.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from posixpath import basename, dirname, join, normpath
+
+from hubfleet.agent.environments.repositories import Fetched, SourceFile
+from hubfleet.errors import BuildError
+
+REQUIREMENTS = "requirements.txt"
+NOT_YET = {
+    "Dockerfile": "images from a Dockerfile",
+    "environment.yml": "conda environments",
+    "default.nix": "Nix expressions",
+    "manifest.scm": "Guix manifests",
+    "Project.toml": "Julia projects",
+    "REQUIRE": "Julia requirements",
+    "install.R": "R packages",
+    "DESCRIPTION": "R packages",
+    "Pipfile": "Pipfiles",
+    "Pipfile.lock": "Pipfiles",
+    "pyproject.toml": "Python projects",
+    "setup.py": "Python projects",
+    "runtime.txt": "other versions of Python",
+    "apt.txt": "Debian packages",
+    "postBuild": "steps after the installation",
+    "start": "start scripts",
+}
+"""What is right to have in a repository and cannot be honoured here yet, by file, in words for people."""
+_INSTEAD_OF_PYTHON = ("pyproject.toml", "setup.py")
+"""Counted by repo2docker only where no requirements.txt is."""
+NAMES = (REQUIREMENTS, *NOT_YET)
+"""All files to look for."""
+_FROM_ELSEWHERE = re.compile(r"^\s*(?:-e|--editable|\.{0,2}/|\.\s*$|[\w.\[\],-]+\s*@\s|(?:git\+|hg\+|https?:|file:))")
+_OPTION = re.compile(r"^\s*(-{1,2}[A-Za-z][\w-]*)")
+_INCLUDES = ("-r", "-c", "--requirement", "--constraint")
+
+
+@dataclass(frozen=True)
+class Specification:
+    """What an environment follows from."""
+
+    files: Sequence[SourceFile]
+    """The list of packages first, then what it includes; empty: the repository asks for nothing."""
+
+    @property
+    def changed(self) -> datetime | None:
+        """When the newest commit that touched one of the files was made."""
+        return max((file.changed for file in self.files), default=None)
+
+    @property
+    def paths(self) -> list[str]:
+        """The files' paths in the repository."""
+        return [file.path for file in self.files]
+
+
+def specification(fetched: Fetched) -> Specification:
+    """Return what a repository's environment follows from.
+
+    Raises:
+        BuildError: it asks for what cannot be honoured here; names the file.
+    """
+    found = {basename(file.path): file for file in fetched.files if dirname(file.path) == fetched.folder}
+    asked = REQUIREMENTS in found
+    for name, what in NOT_YET.items():
+        if name in found and not (asked and name in _INSTEAD_OF_PYTHON):
+            raise BuildError(
+                f"{found[name].path}: {what} cannot be honoured on this cluster yet",
+                hint="packages that a requirements.txt names can be installed",
+            )
+    if not asked:
+        return Specification(())
+    own = found[REQUIREMENTS]
+    included = [file for file in fetched.files if file is not own]
+    for file in (own, *included):
+        _check(file)
+    return Specification((own, *included))
+
+
+def _check(file: SourceFile) -> None:
+    """Refuse lines that lead outside the package index, which alone is asked here."""
+    for number, line in _lines(file.text):
+        if _FROM_ELSEWHERE.match(line):
+            raise BuildError(
+                f"{file.path}, line {number}: packages that come from an address or the repository itself cannot be "
+                "installed yet",
+                hint=f"name a version from the package index instead of {line.strip()[:80]!r}",
+            )
+        option = _OPTION.match(line)
+        if option and option[1] not in _INCLUDES and not line.strip().startswith(("-r", "-c")):
+            raise BuildError(
+                f"{file.path}, line {number}: the option {option[1]} cannot be honoured on this cluster",
+                hint="the cluster's own package indexes are used; remove the line",
+            )
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield logical lines without comments, with the number of their first line."""
+    pending, first = "", 0
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = re.sub(r"(^|\s)#.*$", "", raw)
+        first = first or number
+        if line.endswith("\\"):
+            pending += line[:-1]
+            continue
+        if (pending + line).strip():
+            yield first, pending + line
+        pending, first = "", 0
+
+
+def place(file: SourceFile) -> str:
+    """Return where a file is put so that what includes it finds it."""
+    return normpath(join("tree", file.path))

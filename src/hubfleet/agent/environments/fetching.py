@@ -1,0 +1,188 @@
+"""Runs inside the builder's sandbox: asks a git server for a commit and reads what an environment follows from.
+
+A program of its own, on the standard library alone: it gets JSON on its standard input and writes JSON lines, `say` for
+each step and last what it found, or what failed. It never checks a tree out and runs nothing of a repository.
+"""
+
+import json
+import os
+import posixpath
+import re
+import resource
+import subprocess  # noqa: TID251 - runs alone inside the sandbox, without hubfleet
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+TOKEN = Path("/run/hubfleet/token")
+MAX_FILE_BYTES = 1_000_000
+MAX_FILES = 50
+MAX_LINKS = 5
+_FOLDERS = ("binder", ".binder")
+_INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)(?:\s+|\s*=\s*|(?=[^\s-]))([^\s#]+)", re.MULTILINE)
+_CREDENTIAL = f"!f() {{ echo username=x-access-token; printf 'password=%s\\n' \"$(cat {TOKEN})\"; }}; f"
+
+
+class Git:
+    """git on one bare repository, which neither asks, nor runs hooks, nor leaves the protocols of the web."""
+
+    def __init__(self, folder: str, address: str, pins: list[str]) -> None:
+        """Name the repository.
+
+        Args:
+            folder: where it is kept.
+            address: of the origin.
+            pins: `HOST:PORT:ADDRESS`, so that names mean what they meant when they were checked.
+        """
+        settings = ["core.hooksPath=/dev/null", "credential.helper=", "http.followRedirects=false", "gc.auto=0"]
+        settings += ["http.lowSpeedLimit=1000", "http.lowSpeedTime=30", "fetch.fsckObjects=true"]
+        # what old repositories get wrong without harm
+        settings += [f"fetch.fsck.{name}=ignore" for name in ("zeroPaddedFilemode", "missingSpaceBeforeDate")]
+        settings += [f"http.curloptResolve={pin}" for pin in pins]
+        if TOKEN.exists():
+            settings.append(f"credential.helper={_CREDENTIAL}")
+        self._command = ["git", "-C", folder, *(part for item in settings for part in ("-c", item))]
+        self.address = address
+
+    def run(self, *arguments: str, step: str) -> bytes:
+        """Run one command and return what it wrote; ends the program where it fails."""
+        done = subprocess.run([*self._command, *arguments], env=_environment(), capture_output=True, check=False)
+        if done.returncode:
+            fail(step, done.stderr.decode(errors="replace"))
+        return done.stdout
+
+    def knows(self, commit: str) -> bool:
+        """Say whether a commit was fetched before."""
+        wanted = ["rev-parse", "--quiet", "--verify", f"refs/commits/{commit}"]
+        done = subprocess.run([*self._command, *wanted], env=_environment(), capture_output=True, check=False)
+        return done.returncode == 0
+
+
+def main() -> None:
+    """Do what standard input asks for."""
+    told = json.load(sys.stdin)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (told["max_bytes"], told["max_bytes"]))
+    git = Git(told["folder"], told["repository"], told["pins"])
+    if not (Path(told["folder"]) / "HEAD").exists():
+        git.run("init", "--quiet", "--bare", step="fetch")
+        git.run("config", "remote.origin.url", git.address, step="fetch")
+    commit, source = _resolve(git, told["ref"])
+    if not git.knows(commit):
+        say(f"fetching commit {commit[:10]}")
+        git.run(
+            *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none", "origin"),
+            f"+{source}:refs/commits/{commit}",
+            step="fetch",
+        )
+    tree = Tree(git, commit)
+    folder = next((name for name in _FOLDERS if tree.entry(name)[0] == "tree"), "")
+    files = tree.files(folder, told["names"])
+    print(json.dumps({"commit": commit, "folder": folder, "files": files}))  # noqa: T201 - the answer
+
+
+def _resolve(git: Git, ref: str) -> tuple[str, str]:
+    """Return the commit that a ref names now, and what to ask for to get it."""
+    say(f"asking which commit {ref} is")
+    exact = re.fullmatch(r"[0-9a-f]{40}", ref) is not None
+    wanted = ["HEAD"] if exact or ref == "HEAD" else [ref, f"{ref}^{{}}"]
+    listed = git.run("ls-remote", "--quiet", "--", git.address, *wanted, step="ask").decode(errors="replace")
+    if exact:
+        return ref, ref
+    found = {name: commit for commit, _, name in (line.partition("\t") for line in listed.splitlines())}
+    for name in (ref, f"refs/heads/{ref}", f"refs/tags/{ref}", f"refs/{ref}"):
+        if name in found:
+            # an annotated tag is an object of its own; ^{} is the commit that it names
+            return found.get(f"{name}^{{}}", found[name]), name
+    return fail("ref", ref)
+
+
+class Tree:
+    """The files of one commit."""
+
+    def __init__(self, git: Git, commit: str) -> None:
+        """Name the commit."""
+        self._git = git
+        self._commit = commit
+        self._folders: dict[str, dict[str, tuple[str, str]]] = {}
+
+    def files(self, folder: str, names: list[str]) -> list[dict[str, str]]:
+        """Return those files of a folder that have one of these names, and what they include."""
+        waiting = [posixpath.join(folder, name) for name in names]
+        found: dict[str, dict[str, str]] = {}
+        first = set(waiting)
+        while waiting and len(found) < MAX_FILES:
+            path = waiting.pop(0)
+            if path in found or (path in first and self.entry(path)[0] != "blob"):
+                continue
+            text = self._read(path)
+            changed = self._git.run("log", "-1", "--format=%cI", self._commit, "--", path, step="read").decode().strip()
+            found[path] = {"path": path, "text": text, "changed": changed}
+            if path.endswith(".txt"):
+                waiting += [self._within(posixpath.dirname(path), name, path) for name in _INCLUDE.findall(text)]
+        return list(found.values())
+
+    def entry(self, path: str) -> tuple[str, str]:
+        """Return the kind (blob, tree, or empty for none) and the object of a path; links are followed."""
+        for _ in range(MAX_LINKS):
+            mode, entry = self._listed(posixpath.dirname(path)).get(posixpath.basename(path), ("", ""))
+            if mode != "120000":
+                return {"040000": "tree", "100644": "blob", "100755": "blob"}.get(mode, ""), entry
+            target = self._git.run("cat-file", "blob", entry, step="read").decode(errors="replace")
+            path = self._within(posixpath.dirname(path), target, path)
+        return "", ""
+
+    def _read(self, path: str) -> str:
+        kind, entry = self.entry(path)
+        if kind != "blob":
+            fail("missing", path)
+        raw = self._git.run("cat-file", "blob", entry, step="read")
+        if len(raw) > MAX_FILE_BYTES:
+            fail("large", path)
+        return raw.decode(errors="replace")
+
+    def _within(self, folder: str, target: str, path: str) -> str:
+        joined = posixpath.normpath(posixpath.join(folder, target))
+        if target.startswith("/") or joined.startswith("../") or "://" in target:
+            fail("outside", f"{path}: {target}")
+        return joined
+
+    def _listed(self, folder: str) -> dict[str, tuple[str, str]]:
+        if folder not in self._folders:
+            self._folders[folder] = {}
+            if not folder or self.entry(folder)[0] == "tree":
+                name = self.entry(folder)[1] if folder else self._commit
+                raw = self._git.run("ls-tree", "-z", name, step="read").decode(errors="replace")
+                lines = [line.partition("\t") for line in raw.split("\0") if line]
+                self._folders[folder] = {name: (what.split()[0], what.split()[2]) for what, _, name in lines}
+        return self._folders[folder]
+
+
+def say(text: str) -> None:
+    """Tell of a step."""
+    print(json.dumps({"say": text}), flush=True)  # noqa: T201 - read by the agent
+
+
+def fail(step: str, detail: str) -> NoReturn:
+    """End with what failed."""
+    print(json.dumps({"failed": step, "detail": detail[-2000:]}), flush=True)  # noqa: T201 - read by the agent
+    raise SystemExit(0)
+
+
+def _environment() -> dict[str, Any]:
+    kept = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    if "SSL_CERT_FILE" in os.environ:
+        kept["GIT_SSL_CAINFO"] = os.environ["SSL_CERT_FILE"]
+    return {
+        **kept,
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/tmp",  # noqa: S108 - the sandbox's own
+        "LANG": "C.UTF-8",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_ALLOW_PROTOCOL": "http:https",
+    }
+
+
+if __name__ == "__main__":
+    main()

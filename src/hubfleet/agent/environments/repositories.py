@@ -1,0 +1,245 @@
+"""Git repositories as the builder sees them: which commit a ref is, and the files an environment follows from.
+
+Only the history and the files that are asked for are fetched, and only by the builder's user in its sandbox. A token is
+a file that this sandbox alone sees; it is kept nowhere.
+"""
+
+import asyncio
+import hashlib
+import ipaddress
+import json
+import re
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from hubfleet.agent.environments.workshop import Workshop
+from hubfleet.errors import BuildError, CommandError
+
+_TIMEOUT_S = 900.0
+_MAX_BYTES = 4 * 1024**3
+_PROGRAM = "/run/hubfleet/fetching.py"
+_TOKEN = "/run/hubfleet/token"  # noqa: S105 - a path
+_PORTS = {"https": 443, "http": 80}
+_REF = re.compile(r"[A-Za-z0-9][\w./+@=#-]{0,250}")
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file that was read from a commit."""
+
+    path: str
+    text: str
+    changed: datetime
+    """When the newest commit that touched it was made."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a repository says at one commit."""
+
+    commit: str
+    folder: str
+    """Where the specification is: `binder`, `.binder`, or empty for the root."""
+    files: Sequence[SourceFile]
+
+
+class Repositories:
+    """The repositories that one agent's builds have asked for."""
+
+    def __init__(self, folder: Path, workshop: Workshop, *, private_hosts: Sequence[str] = ()) -> None:
+        """Make it; nothing is fetched yet.
+
+        Args:
+            folder: where they are kept, apart for each hub.
+            workshop: runs git.
+            private_hosts: hosts that may be asked though their addresses are not public.
+        """
+        self._folder = folder
+        self._workshop = workshop
+        self._private_hosts = frozenset(private_hosts)
+        self._one_at_a_time: dict[Path, asyncio.Lock] = {}
+
+    async def fetch(
+        self, hub: str, repository: str, ref: str, *, names: Sequence[str], token: str, say: Callable[[str], None]
+    ) -> Fetched:
+        """Ask for a commit and read its files.
+
+        Args:
+            hub: whose build it is.
+            repository: its address, http or https.
+            ref: branch, tag or full commit.
+            names: files to look for, in binder/, .binder/ or the root.
+            token: for a private repository, else empty.
+            say: gets each step.
+
+        Raises:
+            BuildError: with what is wrong with the address, the ref, or the answer.
+        """
+        address = check_address(repository)
+        check_ref(ref)
+        pins = await self._pins(address)
+        folder = self._folder / hub / hashlib.sha256(repository.encode()).hexdigest()[:32]
+        async with self._one_at_a_time.setdefault(folder, asyncio.Lock()):
+            await asyncio.to_thread(self._prepare, folder)
+            asked = {
+                "folder": str(folder),
+                "repository": repository,
+                "ref": ref,
+                "names": list(names),
+                "pins": pins,
+                "max_bytes": _MAX_BYTES,
+            }
+            return _read(await self._run(folder, asked, token, say), repository, ref)
+
+    async def _run(
+        self, folder: Path, asked: dict[str, object], token: str, say: Callable[[str], None]
+    ) -> dict[str, object]:
+        answers: list[dict[str, object]] = []
+
+        def hear(line: str) -> None:
+            said = json.loads(line)
+            if "say" in said:
+                say(str(said["say"]))
+            else:
+                answers.append(said)
+
+        program = files("hubfleet.agent.environments").joinpath("fetching.py").read_text()
+        try:
+            done = await self._workshop.run(
+                [str(self._workshop.python), "-I", _PROGRAM],
+                environment={},
+                writes=[folder],
+                texts={_PROGRAM: program, **({_TOKEN: token} if token else {})},
+                stdin=json.dumps(asked),
+                timeout_s=_TIMEOUT_S,
+                check=False,
+                each_line=hear,
+            )
+        except CommandError as error:
+            raise BuildError("the repository took too long to fetch", hint=error.message) from error
+        if not answers:
+            last = done.stderr.strip().splitlines()[-1:] or [f"status {done.status}"]
+            raise BuildError("the repository cannot be fetched", hint=last[0][:500])
+        return answers[-1]
+
+    def _prepare(self, folder: Path) -> None:
+        for path in (self._folder, folder.parent):
+            path.mkdir(parents=True, exist_ok=True, mode=0o711)
+            path.chmod(0o711)
+        folder.mkdir(exist_ok=True)
+        self._workshop.give(folder)
+        folder.chmod(0o700)
+
+    async def _pins(self, address: SplitResult) -> list[str]:
+        """Return which addresses the host has now, so that git asks just those that were judged here."""
+        host, port = str(address.hostname), address.port or _PORTS[address.scheme]
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            if any(name.lower() == f"{address.scheme}_proxy" for name in self._workshop.variables):
+                return []
+            raise BuildError(
+                f"there is no host named {host!r}", hint="check the address; it may be misspelt"
+            ) from error
+        numbers = sorted({str(item[4][0]) for item in found})
+        if host not in self._private_hosts:
+            closed = [number for number in numbers if not ipaddress.ip_address(number.partition("%")[0]).is_global]
+            if closed:
+                raise BuildError(
+                    f"{host!r} is at a private address, from which this cluster fetches nothing",
+                    hint=f"the operator may allow it: `git_hosts: [{host}]` in the cluster's file",
+                )
+        shown = [f"[{number}]" if ":" in number else number for number in numbers]
+        return [f"{host}:{port}:{','.join(shown)}"]
+
+
+def check_address(repository: str) -> SplitResult:
+    """Return the parts of an address from which git may fetch.
+
+    Raises:
+        BuildError: it is none, or holds a password.
+    """
+    try:
+        parts = urlsplit(repository)
+        parts.port  # noqa: B018 - raises where it is no number
+    except ValueError:
+        parts = SplitResult("", "", "", "", "")
+    if len(repository) > 2000 or re.search(r"[\s\x00-\x1f\x7f]", repository):
+        parts = SplitResult("", "", "", "", "")
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise BuildError(
+            f"{repository[:200]!r} is not the address of a git repository",
+            hint="give it as https://HOST/PATH; ssh is not supported yet",
+        )
+    if parts.username or parts.password:
+        raise BuildError(
+            "the address holds a user name or password", hint="give a token for a private repository in its own field"
+        )
+    return parts
+
+
+def check_ref(ref: str) -> None:
+    """Refuse what can be no branch, tag or commit.
+
+    Raises:
+        BuildError: it is none.
+    """
+    if not _REF.fullmatch(ref) or ".." in ref or ref.endswith((".lock", "/", ".")) or "@{" in ref:
+        raise BuildError(f"{ref[:200]!r} is no branch, tag or commit", hint="such as main, v1.2 or a full commit hash")
+
+
+def _read(answer: dict[str, object], repository: str, ref: str) -> Fetched:
+    if "failed" in answer:
+        raise failure(str(answer["failed"]), str(answer.get("detail", "")), repository, ref)
+    listed = answer["files"]
+    assert isinstance(listed, list)
+    found = [
+        SourceFile(item["path"], item["text"], datetime.fromisoformat(item["changed"]).astimezone(UTC))
+        for item in listed
+    ]
+    return Fetched(str(answer["commit"]), str(answer["folder"]), found)
+
+
+def failure(step: str, detail: str, repository: str, ref: str) -> BuildError:
+    """Return what a failed step means to the person who asked.
+
+    Args:
+        step: the step of `fetching` that failed.
+        detail: what git, or the step, said.
+        repository: what was asked for.
+        ref: what was asked for.
+    """
+    own = {
+        "ref": (f"{repository} has no branch, tag or commit {ref!r}", "check its spelling, or leave it out"),
+        "missing": (f"{detail}: there is no such file in the repository", "a file that is included must be there"),
+        "large": (f"{detail}: the file is larger than 1 MB", "a specification is a short list of packages"),
+        "outside": (f"{detail}: it leads out of the repository", "include files of the repository only"),
+    }
+    if step in own:
+        return BuildError(own[step][0], hint=own[step][1])
+    for pattern, message, hint in _GIT_SAYS:
+        if re.search(pattern, detail, re.IGNORECASE):
+            return BuildError(message.format(repository=repository), hint=hint)
+    lines = [line for line in detail.splitlines() if line.startswith(("fatal:", "error:"))] or detail.splitlines()
+    return BuildError(f"git cannot fetch {repository}", hint=lines[-1][:500] if lines else "")
+
+
+_PRIVATE = "check the address; if it is private, give a token that may read it"
+_GIT_SAYS = (
+    (r"could not read (Username|Password)|Authentication failed|HTTP.* (401|403)|error: (401|403)",
+     "{repository} does not exist, or is private", _PRIVATE),
+    (r"repository '.*' not found|error: 404|does not appear to be a git repository|not valid: is this a git",
+     "there is no git repository at {repository}", _PRIVATE),
+    (r"unable to update url base from redirection|error: 30\d",
+     "{repository} sends on to another address", "give the address that it leads to"),
+    (r"Could not resolve host", "the host of {repository} cannot be found", "check the address"),
+    (r"Operation too slow|timed out|Failed to connect|Connection refused|Couldn't connect|Empty reply|Recv failure",
+     "the server of {repository} does not answer", "try again later; nothing was lost"),
+    (r"File size limit exceeded|No space left", "{repository} is too large to fetch here", "ask the operator"),
+    (r"SSL|certificate", "the certificate of {repository} is not trusted", "ask whoever runs that server"),
+)  # fmt: skip

@@ -1,0 +1,218 @@
+"""From a specification to a lock: exact versions with hashes, as of a date, chosen by uv in the builder's sandbox."""
+
+import asyncio
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import uv
+
+from hubfleet._kit.clock import Clock
+from hubfleet._kit.files import write_atomic
+from hubfleet.agent.environments import detect, locks
+from hubfleet.agent.environments.detect import Specification
+from hubfleet.agent.environments.realise import BUILDER_VERSION, architecture, python_version
+from hubfleet.agent.environments.workshop import Workshop
+from hubfleet.errors import BuildError, CommandError, StateError
+from hubfleet.protocol.builds import ANY_DATE, AS_OF_COMMIT
+
+KERNEL = ("ipykernel",)
+"""What a kernel needs, besides what the repository asks for."""
+KERNEL_UNTIL = "2026-11-01T00:00:00Z"
+"""The date up to which versions of the kernel's own packages count: today's JupyterLab talks to them."""
+_OF_THE_KERNEL = (
+    *("ipykernel", "jupyter-client", "jupyter-core", "comm", "debugpy", "nest-asyncio", "nest-asyncio2"),
+    *("psutil", "pyzmq", "tornado", "traitlets", "platformdirs"),
+)
+_TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """All that a lock follows from."""
+
+    specification: Specification
+    until: datetime | None
+    """Only packages that were there then; None: the newest ones of today."""
+    python: str
+    """Exact version."""
+    index_url: str
+    today: date
+    """Part of the question only where the newest packages are asked for."""
+
+    @property
+    def key(self) -> str:
+        """A digest: the same question has the same answer."""
+        told = {
+            "files": [[file.path, file.text] for file in self.specification.files],
+            "until": self.until.isoformat() if self.until else f"newest of {self.today}",
+            "python": self.python,
+            "architecture": architecture(),
+            "index": self.index_url,
+            "kernel": [*KERNEL, KERNEL_UNTIL],
+            "builder": BUILDER_VERSION,
+        }
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+class Resolver:
+    """Answers questions, each only once for a hub."""
+
+    def __init__(self, folder: Path, cache: Path, workshop: Workshop, clock: Clock, *, index_url: str = "") -> None:
+        """Make it.
+
+        Args:
+            folder: where answers are kept, apart for each hub, and where it works.
+            cache: uv's, for what packages say of themselves; nothing is installed from it.
+            workshop: runs uv.
+            clock: for today's date.
+            index_url: package index; empty: PyPI, or what the workshop's variables say.
+        """
+        self._folder = folder
+        self._cache = cache
+        self._workshop = workshop
+        self._clock = clock
+        self._index_url = index_url
+        self._asked: dict[str, asyncio.Lock] = {}
+
+    def question(self, specification: Specification, packages_until: str) -> Question:
+        """Return what is to be resolved.
+
+        Raises:
+            BuildError: the date is none.
+        """
+        return Question(
+            specification,
+            cut_off(packages_until, specification.changed),
+            python_version(self._workshop.python),
+            self._index_url,
+            self._clock.now().date(),
+        )
+
+    async def lock(self, hub: str, question: Question) -> str:
+        """Return the canonical lock, from memory where the same was asked before.
+
+        Raises:
+            BuildError: there is none, with the solver's own explanation.
+        """
+        kept = self._folder / "locks" / hub / question.key
+        async with self._asked.setdefault(f"{hub}/{question.key}", asyncio.Lock()):
+            found = await asyncio.to_thread(_kept, kept)
+            if found is None:
+                found = await self._resolve(question)
+                await asyncio.to_thread(_keep, kept, found)
+            return found
+
+    async def _resolve(self, question: Question) -> str:
+        working = await asyncio.to_thread(self._prepare, question)
+        try:
+            done = await self._workshop.run(
+                self._command(working, question),
+                environment={
+                    "HOME": str(working),
+                    "UV_CACHE_DIR": str(self._cache),
+                    "UV_PYTHON_DOWNLOADS": "never",
+                },
+                reads=[Path(uv.find_uv_bin())],
+                writes=[working, self._cache],
+                timeout_s=_TIMEOUT_S,
+                check=False,
+            )
+        except CommandError as error:
+            raise BuildError("choosing versions took too long", hint=error.message) from error
+        finally:
+            await asyncio.to_thread(shutil.rmtree, working, ignore_errors=True)
+        if done.status:
+            raise explained(done.stderr, working)
+        try:
+            return locks.canonical(done.stdout)
+        except StateError as error:
+            raise BuildError("what was chosen has no hashes", hint=error.message) from error
+
+    def _prepare(self, question: Question) -> Path:
+        for folder in (self._folder, self._cache):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._workshop.give(folder)
+        working = Path(tempfile.mkdtemp(dir=self._folder, prefix=".resolving-"))
+        for file in question.specification.files:
+            path = working / detect.place(file)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(file.text)
+        (working / "kernel.in").write_text("\n".join(KERNEL) + "\n")
+        for path in (working, *working.rglob("*")):
+            self._workshop.give(path)
+        return working
+
+    def _command(self, working: Path, question: Question) -> list[str]:
+        asked = question.specification.files[:1]
+        sources = [str(working / "kernel.in"), *(str(working / detect.place(file)) for file in asked)]
+        until = []
+        if question.until:
+            until = ["--exclude-newer", question.until.strftime("%Y-%m-%dT%H:%M:%SZ")]
+            if question.until < datetime.fromisoformat(KERNEL_UNTIL):
+                newer = [f"{name}={KERNEL_UNTIL}" for name in _OF_THE_KERNEL]
+                until += [part for item in newer for part in ("--exclude-newer-package", item)]
+        index = ["--default-index", self._index_url] if self._index_url else []
+        return [
+            *(uv.find_uv_bin(), "pip", "compile", "--quiet", "--no-config", "--no-progress", "--color", "never"),
+            *("--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url", "--only-binary", ":all:"),
+            *("--python", str(self._workshop.python), *until, *index, *sources),
+        ]
+
+
+def cut_off(packages_until: str, changed: datetime | None) -> datetime | None:
+    """Return the moment up to which packages count; None: no limit.
+
+    Raises:
+        BuildError: it is no date.
+    """
+    if packages_until == ANY_DATE:
+        return None
+    if packages_until == AS_OF_COMMIT:
+        return changed
+    try:
+        day = date.fromisoformat(packages_until)
+    except ValueError:
+        raise BuildError(
+            f"{packages_until[:40]!r} is no date", hint=f"such as 2026-11-21, `{AS_OF_COMMIT}` or `{ANY_DATE}`"
+        ) from None
+    # the whole of that day counts
+    return datetime.combine(day, time(), UTC) + timedelta(days=1)
+
+
+def explained(said: str, working: Path) -> BuildError:
+    """Return why no versions could be chosen, in the solver's own words."""
+    text = re.sub(rf"{re.escape(str(working))}/(tree/)?", "", said).strip()
+    text = re.sub(r"^(error|warning): ", "", text)
+    if re.search(r"No solution found", text):
+        explanation = re.sub(r"\s+", " ", text.split("╰─▶", 1)[-1]).strip()
+        if "only-binary" in text or "no wheels" in text or "has no usable wheels" in text:
+            message = "a package comes as source only and would have to be compiled, which is not possible here yet"
+        else:
+            message = "no versions of the packages fit together"
+        return BuildError(message, hint=explanation[:2000])
+    if re.search(r"(Failed to fetch|error sending request|Request failed|Could not connect)", text):
+        return BuildError("the package index does not answer", hint=_last(text))
+    return BuildError("the list of packages cannot be read", hint=text[:2000])
+
+
+def _last(text: str) -> str:
+    lines = text.splitlines()
+    return lines[-1].strip()[:500] if lines else ""
+
+
+def _kept(path: Path) -> str | None:
+    try:
+        return path.read_text()
+    except OSError:
+        return None
+
+
+def _keep(path: Path, lock: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, lock)

@@ -73,7 +73,7 @@ async def make_environments(settings: AgentSettings, store: Store) -> Environmen
             uid=uid,
             bwrap=bubblewrap.find() if settings.sandbox == "bubblewrap" else None,
         ),
-        index_url=settings.index_url,
+        indexes=settings.indexes,
     )
     return Environments(builder, base_lock=lock)
 
@@ -83,7 +83,7 @@ def make_builds(settings: AgentSettings, environments: Environments, clock: Cloc
     workshop, folder = environments.builder.workshop, settings.data / "builds"
     return Builds(
         repositories=Repositories(folder / "repositories", workshop, private_hosts=settings.git_hosts),
-        resolver=Resolver(folder, environments.builder.cache, workshop, clock, index_url=settings.index_url),
+        resolver=Resolver(folder, environments.builder.cache, workshop, clock, indexes=settings.indexes),
         environments=environments,
         clock=clock,
     )

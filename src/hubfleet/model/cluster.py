@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from hubfleet.model.base import StrictModel
-from hubfleet.model.text import Title, WebAddress, wrong
+from hubfleet.model.text import PackageIndex, ServerAddress, Title, WebAddress, wrong
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 
@@ -98,6 +98,10 @@ class ClusterFile(StrictModel):
     """`isolated`: each server has its own network; `shared`: people can reach each other's ports."""
     uids: Annotated[str, AfterValidator(_uids)] = "200000-265535"
     """User ids given to people where the agent is root, one for each hub and person, never twice."""
+    indexes: tuple[PackageIndex, ...] = ()
+    """Package indexes for environments, asked in this order; empty: PyPI. Universities' mirrors go here."""
+    git_hosts: tuple[ServerAddress, ...] = ()
+    """Hosts of git servers with private addresses that builds may fetch from; others of that kind are refused."""
     ceilings: Ceilings = Ceilings()
     """What no server of any hub exceeds."""
 

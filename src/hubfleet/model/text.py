@@ -1,5 +1,6 @@
 """Kinds of text that people write, each with an error that says what is allowed."""
 
+import ipaddress
 import re
 from typing import Annotated, TypeAlias
 
@@ -81,6 +82,22 @@ def _web_address(text: str) -> str:
     return text
 
 
+def _index(text: str) -> str:
+    _web_address(text)
+    if "@" in text.partition("://")[2].partition("/")[0]:
+        raise wrong("the address of a package index must not hold a password", "let the index be readable without one")
+    return text
+
+
+def _server(text: str) -> str:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", text):
+            raise wrong(f"{text[:60]!r} is no host", "write its name alone, such as git.example.org") from None
+    return text.lower()
+
+
 def _entity(text: str) -> str:
     if not re.fullmatch(r"urn:[^\s]+", text):
         _web_address(text)
@@ -97,6 +114,8 @@ Label: TypeAlias = Annotated[str, AfterValidator(_label)]
 """A name fit for DNS and paths."""
 PersonName: TypeAlias = Annotated[str, AfterValidator(_person)]
 """A person as the sign-in names them, in lower case as JupyterHub keeps it."""
+ServerAddress: TypeAlias = Annotated[str, AfterValidator(_server)]
+"""A host name, or an address by numbers, without scheme and port."""
 GroupName: TypeAlias = Annotated[str, AfterValidator(_group)]
 """A group of a hub."""
 HostName: TypeAlias = Annotated[str, AfterValidator(_host)]
@@ -113,6 +132,8 @@ UrlPath: TypeAlias = Annotated[str, AfterValidator(_url_path)]
 """Where a server's page opens: a path below the server's own address, or empty."""
 WebAddress: TypeAlias = Annotated[str, AfterValidator(_web_address)]
 """A full http or https address."""
+PackageIndex: TypeAlias = Annotated[str, AfterValidator(_index)]
+"""The address of a package index, such as https://pypi.org/simple."""
 EntityId: TypeAlias = Annotated[str, AfterValidator(_entity)]
 """How SAML names an identity provider: a web address, or a urn."""
 Title: TypeAlias = Annotated[str, Field(min_length=1, max_length=120)]

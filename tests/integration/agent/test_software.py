@@ -21,7 +21,7 @@ async def test_an_index_that_cannot_be_reached_is_named_and_nothing_half_made_st
         tmp_path / "environments",
         tmp_path / "cache",
         Workshop(Path(sys.executable), {"UV_HTTP_RETRIES": "0"}),
-        index_url=index,
+        indexes=[index],
     )
 
     async def quiet(text: str) -> None:

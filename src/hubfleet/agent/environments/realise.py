@@ -5,7 +5,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -37,7 +37,8 @@ class Builder:
     """uv's cache, on the same file system, so that environments share files with it by hard links."""
     workshop: Workshop
     """How its tools run, and with which Python."""
-    index_url: str = ""
+    indexes: Sequence[str] = ()
+    """Package indexes, in order; empty: PyPI, or what the workshop's variables say."""
 
     def path(self, digest: str) -> Path:
         """Return where the environment of a lock is, or will be."""
@@ -118,7 +119,7 @@ class Builder:
             str(prefix),
         )
         await say("installing packages")
-        index = ["--default-index", self.index_url] if self.index_url else []
+        index = index_options(self.indexes)
         await self._uv(
             making,
             *("pip", "install", "--quiet", "--no-config", "--no-progress", "--python", str(prefix / "bin" / "python")),
@@ -152,6 +153,14 @@ class Builder:
             # without its marker it was never complete
             shutil.rmtree(target)
         prefix.rename(target)
+
+
+def index_options(indexes: Sequence[str]) -> list[str]:
+    """Return how uv is told to ask just these package indexes, in this order."""
+    if not indexes:
+        return []
+    *first, last = indexes
+    return [*(part for index in first for part in ("--index", index)), "--default-index", last]
 
 
 def realisation_key(digest: str, python: str) -> str:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from hubfleet._kit.clock import Clock
 from hubfleet._kit.files import write_atomic
 from hubfleet.agent.environments import detect, locks
 from hubfleet.agent.environments.detect import Specification
-from hubfleet.agent.environments.realise import BUILDER_VERSION, architecture, python_version
+from hubfleet.agent.environments.realise import BUILDER_VERSION, architecture, index_options, python_version
 from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.errors import BuildError, CommandError, StateError
 from hubfleet.protocol.builds import ANY_DATE, AS_OF_COMMIT
@@ -41,7 +42,7 @@ class Question:
     """Only packages that were there then; None: the newest ones of today."""
     python: str
     """Exact version."""
-    index_url: str
+    indexes: Sequence[str]
     today: date
     """Part of the question only where the newest packages are asked for."""
 
@@ -53,7 +54,7 @@ class Question:
             "until": self.until.isoformat() if self.until else f"newest of {self.today}",
             "python": self.python,
             "architecture": architecture(),
-            "index": self.index_url,
+            "indexes": list(self.indexes),
             "kernel": [*KERNEL, KERNEL_UNTIL],
             "builder": BUILDER_VERSION,
         }
@@ -63,7 +64,9 @@ class Question:
 class Resolver:
     """Answers questions, each only once for a hub."""
 
-    def __init__(self, folder: Path, cache: Path, workshop: Workshop, clock: Clock, *, index_url: str = "") -> None:
+    def __init__(
+        self, folder: Path, cache: Path, workshop: Workshop, clock: Clock, *, indexes: Sequence[str] = ()
+    ) -> None:
         """Make it.
 
         Args:
@@ -71,13 +74,13 @@ class Resolver:
             cache: uv's, for what packages say of themselves; nothing is installed from it.
             workshop: runs uv.
             clock: for today's date.
-            index_url: package index; empty: PyPI, or what the workshop's variables say.
+            indexes: package indexes, in order; empty: PyPI, or what the workshop's variables say.
         """
         self._folder = folder
         self._cache = cache
         self._workshop = workshop
         self._clock = clock
-        self._index_url = index_url
+        self._indexes = tuple(indexes)
         self._asked: dict[str, asyncio.Lock] = {}
 
     def question(self, specification: Specification, packages_until: str) -> Question:
@@ -90,7 +93,7 @@ class Resolver:
             specification,
             cut_off(packages_until, specification.changed),
             python_version(self._workshop.python),
-            self._index_url,
+            self._indexes,
             self._clock.now().date(),
         )
 
@@ -157,7 +160,7 @@ class Resolver:
             if question.until < datetime.fromisoformat(KERNEL_UNTIL):
                 newer = [f"{name}={KERNEL_UNTIL}" for name in _OF_THE_KERNEL]
                 until += [part for item in newer for part in ("--exclude-newer-package", item)]
-        index = ["--default-index", self._index_url] if self._index_url else []
+        index = index_options(self._indexes)
         return [
             *(uv.find_uv_bin(), "pip", "compile", "--quiet", "--no-config", "--no-progress", "--color", "never"),
             *("--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url", "--only-binary", ":all:"),

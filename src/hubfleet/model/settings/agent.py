@@ -109,8 +109,9 @@ class AgentSettings(StrictModel):
     """Who may call."""
     python: Path = Path("/usr/bin/python3")
     """The Python that environments are made with."""
-    index_url: str = ""
-    """Package index for environments; empty: PyPI, or what the agent's environment variables say."""
+    indexes: tuple[str, ...] = ()
+    """Package indexes for environments, asked in this order; empty: PyPI, or what the agent's environment variables
+    say."""
     git_hosts: tuple[str, ...] = ()
     """Hosts of git servers that builds may ask though their addresses are not public."""
     base_lock: Path | None = None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hubfleet._kit.clock import Clock
+from hubfleet.agent.environments.software import BASE
 from hubfleet.agent.homes import folders
 from hubfleet.agent.homes.quota import HomeQuotas
 from hubfleet.agent.launchers.base import LaunchRequest
@@ -27,7 +28,7 @@ class Software(Protocol):
     """What makes environments."""
 
     async def prefix(self, environment: str, progress: Progress) -> Path:
-        """Return where an environment is, once it is made; says meanwhile how far it is.
+        """Return where an environment, or `base`, is, once it is made; says meanwhile how far it is.
 
         Raises:
             LaunchError: it cannot be made here.
@@ -66,7 +67,10 @@ class Places:
         hub = self._settings.hub(request.hub)
         if hub is None:
             raise LaunchError(f"the hub {request.hub!r} is not served by this cluster any more")
-        prefix = await self._software.prefix(request.environment, progress)
+        # first what may be unknown here
+        wanted = request.environment
+        environment = None if wanted == BASE else await self._software.prefix(wanted, progress)
+        prefix = await self._software.prefix(BASE, progress)
         uid = await self._id(request.hub, request.person)
         home = await self._home(record, uid)
         groups: dict[str, int] = {}
@@ -84,6 +88,7 @@ class Places:
             folders=shared,
             groups=groups,
             hub_url=f"http://{hub.address}:{hub.port}",
+            environment=environment,
         )
 
     async def home_notice(self, record: Record) -> tuple[float | None, str]:

@@ -37,7 +37,7 @@ def test_a_request_cannot_move_what_the_agent_decides() -> None:
     hub = {"JUPYTERHUB_API_URL": "http://evil.example/hub/api", "JUPYTERHUB_ACTIVITY_URL": "http://evil.example/x"}
     request = wanted(variables={**dict.fromkeys(ours, "http://evil.example/"), **hub})
     launched = LaunchRequest(number(), request, 200_000, Path("/h"), Path("/s"), hub_url="http://10.0.0.1:80")
-    found = inside.environment(launched, {"address": "10.0.0.2", "port": "8888"}, INSIDE)
+    found = inside.variables(launched, {"address": "10.0.0.2", "port": "8888"}, INSIDE)
     told = {name: found[name] for name in (*ours, *hub)}
     assert "evil" not in str(told)
     assert found["JUPYTERHUB_API_URL"] == "http://10.0.0.1:80/hub/api"

@@ -25,13 +25,15 @@ class LaunchRequest:
     home: Path
     """The person's home on the cluster; exists and belongs to `uid`."""
     prefix: Path
-    """The realised environment to start from; read-only."""
+    """The base software, which the server itself runs from; read-only."""
     folders: Mapping[str, Path] = field(default_factory=dict)
     """Shared folders: name -> path on the cluster."""
     groups: Mapping[str, int] = field(default_factory=dict)
     """Host group ids of the shared folders, where people have user ids of their own: name -> id."""
     hub_url: str = ""
     """Where the server finds its hub: scheme, address and port (it differs from one cluster to the other)."""
+    environment: Path | None = None
+    """The realised environment that kernels and terminals run from, read-only; None: the base software too."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from hubfleet.agent.launchers import kernel, sandbox, singleuser
 from hubfleet.agent.launchers.base import LaunchRequest
 from hubfleet.agent.launchers.groups import GIB
 from hubfleet.agent.launchers.sandbox import HOME, KERNEL_PROGRAM, SHARED, START_PROGRAM, Bind, Sandbox
+from hubfleet.errors import LaunchError
 from hubfleet.protocol.messages import ServerResources
 
 UID = 1000
@@ -24,6 +25,7 @@ runpy.run_module("jupyterhub.singleuser", run_name="__main__", alter_sys=True)
 # JupyterLab would ask each person at first whether it may fetch news, and tell of versions they cannot install
 _LAB_SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 _LAB_SETTINGS_FILE = "/etc/jupyter/labconfig/default_setting_overrides.json"
+_NAME_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,27 @@ class Setting:
     """The machine's own environment variables for all servers (certificates, proxies)."""
 
 
+def require_kernel(request: LaunchRequest) -> None:
+    """Look whether notebooks could run in the environment; the base software has what it needs.
+
+    Raises:
+        LaunchError: it has no Python kernel.
+    """
+    environment = request.environment
+    if environment is not None and not any(environment.glob("lib/python3*/site-packages/ipykernel/kernelapp.py")):
+        raise LaunchError(
+            "this environment has no Python kernel, so that no notebook could run in it",
+            hint="add `ipykernel` to what its repository requires and open its link again, "
+            "or start with the hub's own software",
+        )
+
+
 def box(request: LaunchRequest, system: Sequence[Bind], setting: Setting) -> Sandbox:
     """Return what a server sees."""
     uid = request.uid if setting.as_root else UID
     writable = {folder.name for folder in request.request.shared_folders if folder.writable}
-    binds = [*system, Bind(request.prefix, PurePosixPath(request.prefix)), Bind(request.home, HOME, writable=True)]
+    software = [request.prefix] if request.environment is None else [request.prefix, request.environment]
+    binds = [*system, *(Bind(path, PurePosixPath(path)) for path in software), Bind(request.home, HOME, writable=True)]
     if not setting.python_prefix.is_relative_to("/usr"):
         binds.append(Bind(setting.python_prefix, PurePosixPath(setting.python_prefix)))
     binds += [Bind(path, SHARED / name, writable=name in writable) for name, path in request.folders.items()]
@@ -76,20 +94,23 @@ def instructions(request: LaunchRequest, facts: Mapping[str, str], setting: Sett
     return {
         "home": str(HOME),
         "shared": str(SHARED) if request.folders else "",
-        "prefix": str(request.prefix),
+        "software": str(request.environment or request.prefix),
+        "environment": "" if request.environment is None else request.request.environment[:_NAME_DIGITS],
         # what is made in a shared folder is for its group
         "umask": 0o007 if request.folders else 0o027,
-        "environment": {**setting.variables, **environment(request, facts, setting)},
+        "variables": {**setting.variables, **variables(request, facts, setting)},
         "command": [str(request.prefix / "bin" / "python"), "-c", _SERVER],
     }
 
 
-def environment(request: LaunchRequest, facts: Mapping[str, str], setting: Setting) -> dict[str, str]:
+def variables(request: LaunchRequest, facts: Mapping[str, str], setting: Setting) -> dict[str, str]:
     """Return a server's environment variables: the hub's, with the addresses that hold on this cluster."""
     wanted, secrets = request.request, request.request.secrets
     token = secrets.api_token.get_secret_value()
+    # the server's own are found too, so that a terminal has `jupyter nbconvert`, but only after the environment's
+    programs = [f"{software}/bin" for software in (request.environment, request.prefix) if software is not None]
     result = {
-        "PATH": f"{request.prefix}/bin:/usr/local/bin:/usr/bin:/bin",
+        "PATH": ":".join([*programs, "/usr/local/bin", "/usr/bin", "/bin"]),
         "LANG": "C.UTF-8",
         "SHELL": "/bin/bash",
         **wanted.variables,

@@ -64,6 +64,7 @@ class ProcessLauncher(Launcher, HasCapacity):
     async def start(self, request: LaunchRequest) -> AsyncIterator[LauncherState]:
         """Start a server: limits, sandbox, network, instructions."""
         server = request.server
+        await asyncio.to_thread(inside.require_kernel, request)
         folder = self._folder(server)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         hub = urlsplit(request.hub_url)

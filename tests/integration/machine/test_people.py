@@ -3,15 +3,14 @@
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from urllib.parse import quote, urlencode
+from collections.abc import Iterator
+from urllib.parse import quote
 
 import httpx
 import pytest
 
 from machines import Machine, machine, up
+from people import Member, member
 from programs import Answer, ask, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("machine")]
@@ -26,86 +25,11 @@ WEBSOCKET = {
 }
 
 
-@dataclass
-class Member:
-    """Somebody who has signed in by the hub's form."""
-
-    fleet: Machine
-    name: str
-    cookies: dict[str, str] = field(default_factory=dict)
-
-    def ask(
-        self, method: str, path: str, *, form: Mapping[str, str] | None = None, body: str | None = None, **headers: str
-    ) -> Answer:
-        """Send a request to the hub as the browser would."""
-        sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()), **headers}
-        if form is not None:
-            sent["Content-Type"] = "application/x-www-form-urlencoded"
-            body = urlencode(form)
-        host = f"ocean.localhost:{self.fleet.port}"
-        answer = ask(self.fleet.port, path, host=host, method=method, headers=sent, body=body)
-        for cookie in answer.cookies:
-            name, _, value = cookie.partition(";")[0].partition("=")
-            self.cookies[name] = value
-        return answer
-
-    def sign_in(self, password: str) -> None:
-        """Fill in the form."""
-        self.ask("GET", "/hub/login")
-        form = {"username": self.name, "password": password, "_xsrf": self.cookies["_xsrf"]}
-        assert self.ask("POST", "/hub/login", form=form).status == 302
-        assert self.ask("GET", "/hub/home").status == 200
-
-    def call(self, method: str, path: str, body: object = None) -> Answer:
-        """Call the REST API with the cookie, as the hub's own pages do."""
-        headers = {"Content-Type": "application/json", "X-XSRFToken": self.cookies["_xsrf"]}
-        raw = json.dumps(body) if body is not None else None
-        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        host = f"ocean.localhost:{self.fleet.port}"
-        headers |= {"Cookie": cookie, "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}
-        return ask(self.fleet.port, f"/hub/api{path}", host=host, method=method, headers=headers, body=raw)
-
-    def server(self) -> dict[str, object]:
-        """Return what the hub says of the own server; empty where there is none."""
-        found = json.loads(self.call("GET", f"/users/{self.name}").text)
-        return dict(found["servers"].get("") or {})
-
-    def start(self) -> None:
-        """Start the own server and wait until it is ready."""
-        answer = self.call("POST", f"/users/{self.name}/server", {})
-        assert answer.status in {201, 202}, answer.text
-        wait_for("the server", lambda: self.server().get("ready"), timeout_s=90, every_s=0.1)
-
-    def stop(self) -> None:
-        """Stop the own server and wait for its end."""
-        self.call("DELETE", f"/users/{self.name}/server")
-        wait_for("its end", lambda: not self.server(), timeout_s=60, every_s=0.1)
-
-    def token_of_server(self) -> str:
-        """Return the token that the own server's code has in hand."""
-        for path in Path("/proc").glob("[0-9]*/environ"):
-            try:
-                variables = dict(item.partition(b"=")[::2] for item in path.read_bytes().split(b"\0"))
-            except OSError:
-                continue
-            here = str(self.fleet.port).encode() in variables.get(b"JUPYTERHUB_PUBLIC_URL", b"")
-            if here and variables.get(b"JUPYTERHUB_USER") == self.name.encode():
-                return variables[b"JUPYTERHUB_API_TOKEN"].decode()
-        raise AssertionError("no server found")
-
-
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Machine]:
     """One hub, up."""
     with machine({"hubs/ocean.yaml": HUB}) as made, up(made):
         yield made
-
-
-def member(fleet: Machine, name: str, *, admin: bool = False) -> Member:
-    """Sign somebody in."""
-    person = Member(fleet, name)
-    person.sign_in(fleet.secret("ocean", "admin-password" if admin else "shared-password"))
-    return person
 
 
 @pytest.fixture(scope="module")

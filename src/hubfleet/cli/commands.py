@@ -41,6 +41,7 @@ COMMANDS = (
     Entry("status", "Show hubs, programs and servers, and what keeps people apart here"),
     Entry("logs", "Show the last lines that a hub or another program wrote"),
     Entry("prove", "Prove a hub: a real server runs a real notebook"),
+    Entry("build", "Make an environment of a git repository on a hub"),
     Entry("open", "Open a hub in the browser"),
     Entry("revisions", "Show what was applied for a hub, and whether it was proven"),
     Entry("rollback", "Bring a hub back to an earlier revision and prove it"),

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hubfleet._kit.aio import guarded
-from hubfleet.hub import database, look, roles, strays
+from hubfleet.hub import database, look, portal, roles, strays
 from hubfleet.hub.agents import AgentLink
 from hubfleet.hub.context import HubContext
 from hubfleet.hub.sign_in.set_up import set_up
@@ -50,10 +50,14 @@ def configure(c: Any, settings: str) -> None:
         roles.add_service(
             c, {"name": "idle-culler", "api_token": secret("culler-token"), "display": False}, CULLER_SCOPES
         )
+    if program.portal_url:
+        portal.set_up(c, program, secret)
     for name, traits in program.hub.jupyterhub.items():
         c[name].update(traits)
     if program.python_file:
         _run_python_file(c, program.python_file)
+    if program.portal_url:
+        portal.open_to_people(c)
 
 
 def _addresses(c: Any, program: HubProgram) -> None:

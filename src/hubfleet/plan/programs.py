@@ -13,6 +13,7 @@ from hubfleet.model.program import HealthCheck, Program, ProgramFile
 from hubfleet.model.secret import SecretReference
 from hubfleet.model.settings.agent import AgentCaller, AgentCeilings, AgentFolder, AgentHub, AgentSettings
 from hubfleet.model.settings.hub import AgentAddress, HubProgram
+from hubfleet.plan import portals
 from hubfleet.plan.actions import Resource, Value
 from hubfleet.plan.front import front
 from hubfleet.plan.machine import Machine, fleet_paths, internal_address, program_of
@@ -26,6 +27,7 @@ HUB_WRITES = "hubs/{}"
 def port_names(fleet: Fleet) -> tuple[str, ...]:
     """Return the uses for which a fleet needs a port on loopback."""
     hubs = [f"{kind}-{name}" for name in fleet.hubs for kind in ("hub", "internal")]
+    hubs += [portals.name_of(hub) for hub in fleet.hubs.values() if portals.has_portal(hub)]
     asked = any(cluster.https and cluster.https.acme for cluster in fleet.clusters.values())
     return ("routes", *(("acme",) if asked else ()), *hubs)
 
@@ -56,6 +58,8 @@ def _agent(fleet: Fleet, cluster: Cluster, machine: Machine) -> Resource:
         "sandbox": cluster.sandbox,
         "network": cluster.network,
         "uids": cluster.uids,
+        "indexes": ", ".join(cluster.indexes),
+        "git_hosts": ", ".join(cluster.git_hosts),
         "hubs": ", ".join(hub.name for hub in hubs),
         **flatten(cluster.ceilings, "ceilings"),
     }
@@ -67,6 +71,7 @@ def _agent(fleet: Fleet, cluster: Cluster, machine: Machine) -> Resource:
 def _agent_settings(fleet: Fleet, cluster: Cluster, hubs: Sequence[Hub], machine: Machine) -> AgentSettings:
     name = f"agent-{cluster.name}"
     callers = [(f"hub-{hub.name}", "hub", hub.name) for hub in hubs] + [("operator", "operator", "")]
+    callers += [(portals.name_of(hub), "portal", hub.name) for hub in hubs if portals.has_portal(hub)]
     return AgentSettings.model_validate(
         {
             "fleet": fleet.name,
@@ -81,6 +86,8 @@ def _agent_settings(fleet: Fleet, cluster: Cluster, hubs: Sequence[Hub], machine
             "addresses": str(machine.network),
             "uids": (cluster.uid_range[0], cluster.uid_range[-1]),
             "ceilings": _ceilings(cluster),
+            "indexes": cluster.indexes,
+            "git_hosts": cluster.git_hosts,
             "hubs": [_agent_hub(hub, machine, cluster) for hub in hubs],
             "callers": [
                 AgentCaller(name=caller, role=role, hub=hub, public_key=f"@{{public-key {caller}}}")
@@ -108,8 +115,12 @@ def _hub(fleet: Fleet, hub: Hub, machine: Machine) -> Resource:
         kind="hub",
         name=hub.name,
         values={"address": hub.url, **flatten(hub), **_prints(hub, machine)},
-        programs=(_hub_program(fleet, hub, machine), *_culler(hub, machine)),
-        secrets=tuple(f"{hub.name}/{name}" for name in made if name not in given),
+        programs=(
+            _hub_program(fleet, hub, machine),
+            *_culler(hub, machine),
+            *portals.programs(fleet.name, hub, machine),
+        ),
+        secrets=(*(f"{hub.name}/{name}" for name in made if name not in given), *portals.secrets(hub)),
         given={f"{hub.name}/{name}": reference for name, reference in given.items()},
         staging_for=hub.twin_of,
     )
@@ -170,6 +181,7 @@ def _hub_settings(fleet: Fleet, hub: Hub, machine: Machine) -> HubProgram:
         database=f"sqlite:///{folder}/jupyterhub.sqlite",
         secrets=secrets,
         culled=_culls(hub),
+        portal_url=portals.url(hub, machine),
         python_file=f"{beside}/{_file_name(hub.python_file)}" if hub.python_file else "",
         logo=f"{beside}/{_file_name(hub.branding.logo)}" if hub.branding.logo else "",
     )

@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -51,6 +51,28 @@ class FrontDoor:
             )
         return answer.json() if answer.content and "json" in answer.headers.get("content-type", "") else None
 
+    def events(self, path: str, *, token: str) -> Iterator[dict[str, Any]]:
+        """Yield the data of server-sent events up to the end of the stream.
+
+        Raises:
+            RefusedError: it answered 400 or above.
+            UnreachableError: nothing answered, or the line broke.
+        """
+        url, headers, extensions = self._target(path, token, "")
+        limits = httpx.Timeout(30.0, read=60.0)
+        try:
+            with (
+                httpx.Client(verify=self._verify, timeout=limits) as client,
+                client.stream("GET", url, headers=headers, extensions=extensions) as answer,
+            ):
+                if answer.status_code >= 400:
+                    raise RefusedError(f"GET {path} was answered with {answer.status_code}", status=answer.status_code)
+                for line in answer.iter_lines():
+                    if line.startswith("data:"):
+                        yield json.loads(line.removeprefix("data:"))
+        except httpx.HTTPError as error:
+            raise UnreachableError(f"{self.url}{path} does not answer ({type(error).__name__})") from error
+
     def execute(
         self, path: str, code: str, *, token: str, host: str = "", timeout_s: float = 60.0
     ) -> list[dict[str, Any]]:
@@ -91,19 +113,25 @@ class FrontDoor:
     def _netloc(self) -> str:
         return urlsplit(self.url).netloc
 
-    def _send(
-        self, method: str, path: str, *, token: str, body: Mapping[str, Any] | None = None, host: str = ""
-    ) -> httpx.Response:
-        scheme = urlsplit(self.url).scheme
+    @property
+    def _verify(self) -> ssl.SSLContext | bool:
+        return _trusting() if self.url.startswith("https") else True
+
+    def _target(self, path: str, token: str, host: str) -> tuple[str, dict[str, str], dict[str, Any]]:
+        """Return the address to dial, and the headers and TLS name by which it is the hub's."""
         address, port = self.dial
         netloc = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         headers = {"Host": host or self._netloc, **_token(token)}
         extensions = {"sni_hostname": (host or self.host).partition(":")[0]}
+        return f"{urlsplit(self.url).scheme}://{netloc}{path}", headers, extensions
+
+    def _send(
+        self, method: str, path: str, *, token: str, body: Mapping[str, Any] | None = None, host: str = ""
+    ) -> httpx.Response:
+        url, headers, extensions = self._target(path, token, host)
         try:
-            with httpx.Client(verify=_trusting() if scheme == "https" else True, timeout=30) as client:
-                return client.request(
-                    method, f"{scheme}://{netloc}{path}", headers=headers, json=body, extensions=extensions
-                )
+            with httpx.Client(verify=self._verify, timeout=30) as client:
+                return client.request(method, url, headers=headers, json=body, extensions=extensions)
         except httpx.HTTPError as error:
             raise UnreachableError(f"{self.url}{path} does not answer ({type(error).__name__})") from error
 

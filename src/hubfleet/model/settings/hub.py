@@ -46,5 +46,7 @@ class HubProgram(StrictModel):
     """Path of the operator's own configuration file, empty for none."""
     culled: bool = True
     """Whether the idle culler runs beside it."""
+    portal_url: str = ""
+    """Where the portal listens, such as http://127.0.0.1:8100; empty: the hub has none."""
     logo: str = ""
     """Path of the logo, empty for JupyterHub's own."""

@@ -63,7 +63,7 @@ def fill(text: str, places: Places, accounts: Accounts) -> str:
         if match[1] == "group":
             owner = accounts.of(match[2])
             return str(owner[1]) if owner else ""
-        jwk = secrets.read(places, f"{match[2].removeprefix('hub-')}/agent-key")
+        jwk = secrets.read(places, f"{secrets.folder_of_caller(match[2])}/agent-key")
         return json.dumps(CallerKey(match[2], jwk).public())[1:-1]
 
     return FILLED.sub(known, text)

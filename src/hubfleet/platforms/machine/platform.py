@@ -176,6 +176,18 @@ class MachinePlatform(Platform):
         }
         return resource.model_copy(update={"values": {**resource.values, **prints}}) if prints else resource
 
+    def front_door(self, hub: Hub) -> FrontDoor:
+        """Return how this machine's own programs reach a hub as its people do."""
+        return FrontDoor(url=hub.url, host=hub.host, dial=self.front_address())
+
+    def operator_token(self, hub: Hub) -> str:
+        """Return the token by which the command line asks a hub's portal.
+
+        Raises:
+            SecretError: the hub was not applied with a portal, or by somebody else.
+        """
+        return secrets.read(self.places, f"{hub.name}/operator-token")
+
     def front_address(self) -> tuple[str, int]:
         """Return where this machine's own programs reach the front door, whatever DNS says of its names."""
         cluster = next(iter(self._fleet.clusters.values()))

@@ -29,13 +29,18 @@ MADE: Mapping[str, Callable[[str], str]] = {
     "routes-token": lambda _hub: secrets.token_urlsafe(32),
     "check-token": lambda _hub: secrets.token_urlsafe(32),
     "culler-token": lambda _hub: secrets.token_urlsafe(32),
-    "agent-key": lambda hub: CallerKey.new("operator" if hub == "operator" else f"hub-{hub}").jwk,
+    "portal-token": lambda _hub: secrets.token_urlsafe(32),
+    "portal-cookie": lambda _hub: secrets.token_hex(32),
+    "operator-token": lambda _hub: secrets.token_urlsafe(32),
+    "agent-key": lambda folder: CallerKey.new(_caller_of(folder)).jwk,
     "shared-password": lambda _hub: _words(3),
     "admin-password": lambda _hub: _words(7),
 }
 """How each kind of generated secret is made; JupyterHub asks 32 characters of an admin's password."""
 
 
+PORTAL = ".portal"
+"""How the folder with a portal's secrets ends, after its hub's name: no hub's own name has a dot."""
 ROUTES = "routes"
 """Folder with a copy of each hub's token for routes, which may read no other secret of a hub."""
 
@@ -49,9 +54,28 @@ def make(places: Places, name: str) -> bool:
     if not path.parent.exists():
         make_private(path.parent)
     if hub == ROUTES:
-        make(places, f"{kind}/routes-token")
-        return write_if_changed(path, read(places, f"{kind}/routes-token"), mode=0o600)
+        return _copy(places, f"{kind}/routes-token", path)
+    if hub.endswith(PORTAL) and kind == "portal-token":
+        return _copy(places, f"{hub.removesuffix(PORTAL)}/{kind}", path)
     return write_if_changed(path, MADE[kind](hub), mode=0o600)
+
+
+def _copy(places: Places, name: str, path: Path) -> bool:
+    """Put a copy of a secret where another program may read it, which may read nothing else of the first one's."""
+    make(places, name)
+    return write_if_changed(path, read(places, name), mode=0o600)
+
+
+def folder_of_caller(caller: str) -> str:
+    """Return the folder with the key of an agent's caller: `operator`, `hub-NAME` or `portal-NAME`."""
+    kind, _, name = caller.partition("-")
+    return {"hub": name, "portal": f"{name}{PORTAL}"}.get(kind, caller)
+
+
+def _caller_of(folder: str) -> str:
+    if folder.endswith(PORTAL):
+        return f"portal-{folder.removesuffix(PORTAL)}"
+    return folder if folder == "operator" else f"hub-{folder}"
 
 
 def put(places: Places, name: str, value: str) -> bool:

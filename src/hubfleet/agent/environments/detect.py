@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from posixpath import basename, dirname, join, normpath
+from posixpath import basename, join, normpath
 
 from hubfleet.agent.environments.repositories import Fetched, SourceFile
 from hubfleet.errors import BuildError
@@ -65,7 +65,7 @@ def specification(fetched: Fetched) -> Specification:
     Raises:
         BuildError: it asks for what cannot be honoured here; names the file.
     """
-    found = {basename(file.path): file for file in fetched.files if dirname(file.path) == fetched.folder}
+    found = {basename(file.path): file for file in fetched.files if not file.included}
     asked = REQUIREMENTS in found
     for name, what in NOT_YET.items():
         if name in found and not (asked and name in _INSTEAD_OF_PYTHON):
@@ -76,7 +76,7 @@ def specification(fetched: Fetched) -> Specification:
     if not asked:
         return Specification(())
     own = found[REQUIREMENTS]
-    included = [file for file in fetched.files if file is not own]
+    included = [file for file in fetched.files if file.included]
     for file in (own, *included):
         _check(file)
     return Specification((own, *included))

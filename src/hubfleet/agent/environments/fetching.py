@@ -105,10 +105,10 @@ class Tree:
         self._commit = commit
         self._folders: dict[str, dict[str, tuple[str, str]]] = {}
 
-    def files(self, folder: str, names: list[str]) -> list[dict[str, str]]:
+    def files(self, folder: str, names: list[str]) -> list[dict[str, object]]:
         """Return those files of a folder that have one of these names, and what they include."""
         waiting = [posixpath.join(folder, name) for name in names]
-        found: dict[str, dict[str, str]] = {}
+        found: dict[str, dict[str, object]] = {}
         first = set(waiting)
         while waiting and len(found) < MAX_FILES:
             path = waiting.pop(0)
@@ -116,7 +116,7 @@ class Tree:
                 continue
             text = self._read(path)
             changed = self._git.run("log", "-1", "--format=%cI", self._commit, "--", path, step="read").decode().strip()
-            found[path] = {"path": path, "text": text, "changed": changed}
+            found[path] = {"path": path, "text": text, "changed": changed, "included": path not in first}
             if path.endswith(".txt"):
                 waiting += [self._within(posixpath.dirname(path), name, path) for name in _INCLUDE.findall(text)]
         return list(found.values())

@@ -36,6 +36,8 @@ class SourceFile:
     text: str
     changed: datetime
     """When the newest commit that touched it was made."""
+    included: bool = False
+    """Whether it counts because another file includes it."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,12 @@ def _read(answer: dict[str, object], repository: str, ref: str) -> Fetched:
     listed = answer["files"]
     assert isinstance(listed, list)
     found = [
-        SourceFile(item["path"], item["text"], datetime.fromisoformat(item["changed"]).astimezone(UTC))
+        SourceFile(
+            item["path"],
+            item["text"],
+            datetime.fromisoformat(item["changed"]).astimezone(UTC),
+            included=item["included"],
+        )
         for item in listed
     ]
     return Fetched(str(answer["commit"]), str(answer["folder"]), found)

@@ -1,0 +1,172 @@
+"""What of a repository counts for its environment."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from hubfleet.agent.environments.detect import specification
+from hubfleet.agent.environments.repositories import Fetched, SourceFile, check_address, check_ref, failure
+from hubfleet.agent.environments.resolve import cut_off, explained
+from hubfleet.errors import BuildError
+
+JUNE = datetime(2024, 6, 1, tzinfo=UTC)
+MAY = datetime(2024, 5, 1, tzinfo=UTC)
+
+
+def repository(folder: str = "", **files: str) -> Fetched:
+    named = {name.replace("_", "."): text for name, text in files.items()}
+    prefix = f"{folder}/" if folder else ""
+    return Fetched("c" * 40, folder, [SourceFile(prefix + name, text, JUNE) for name, text in named.items()])
+
+
+def test_a_list_of_packages_counts() -> None:
+    """requirements.txt is what the environment follows from, and its last change is the date."""
+    found = specification(repository(requirements_txt="numpy\n"))
+    assert (found.paths, found.changed) == (["requirements.txt"], JUNE)
+
+
+def test_the_newest_of_all_files_counts_for_the_date() -> None:
+    """An included file that changed later than the list itself moves the date."""
+    own = SourceFile("binder/requirements.txt", "-r ../more.txt\n", MAY)
+    fetched = Fetched("c" * 40, "binder", [own, SourceFile("more.txt", "numpy\n", JUNE, included=True)])
+    assert specification(fetched).changed == JUNE
+
+
+def test_a_python_project_is_not_counted_beside_a_list_of_packages() -> None:
+    """As with repo2docker, requirements.txt comes before setup.py and pyproject.toml."""
+    assert specification(repository(requirements_txt="numpy\n", setup_py="x", pyproject_toml="y")).paths == [
+        "requirements.txt"
+    ]
+
+
+def test_nothing_is_nothing() -> None:
+    """A repository of notebooks has no specification and no date."""
+    found = specification(repository())
+    assert (found.paths, found.changed) == ([], None)
+
+
+@pytest.mark.parametrize("name", ["environment_yml", "Dockerfile", "postBuild", "setup_py"])
+def test_what_is_not_honoured_is_named(name: str) -> None:
+    """Neither is a part of a specification left out without a word."""
+    with pytest.raises(BuildError, match=name.replace("_", r"\.")):
+        specification(repository(**{name: "x"}))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-e .",
+        ".",
+        "./here",
+        "../there",
+        "git+https://example.org/x",
+        "x @ https://example.org/x.whl",
+        "https://example.org/x.whl",
+        "file:///etc/passwd",
+        "--index-url https://example.org",
+        "--extra-index-url=https://example.org",
+        "-f https://example.org",
+        "--find-links x",
+        "--pre",
+    ],
+)
+def test_lines_that_lead_elsewhere_are_refused(line: str) -> None:
+    """Packages come from the cluster's indexes only, and the message names file and line."""
+    with pytest.raises(BuildError, match=r"requirements\.txt, line 2"):
+        specification(repository(requirements_txt=f"numpy  # {line}\n{line}\n"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "numpy",
+        "numpy>=1 ; python_version < '4'",
+        "x[extra]==1.0",
+        "# -e .",
+        "-r more.txt",
+        "-c more.txt",
+        "-rmore.txt",
+        "--requirement=more.txt",
+        "--constraint more.txt",
+        "numpy \\\n  >=1",
+        "",
+    ],
+)
+def test_ordinary_lines_pass(line: str) -> None:
+    """What names packages of an index, and files of the repository, is left to the resolver."""
+    specification(repository(requirements_txt=f"{line}\n"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "example.org/x",
+        "ssh://example.org/x",
+        "git@example.org:x",
+        "file:///etc",
+        "https://",
+        "https://a b/x",
+        "https://example.org/x\n",
+        "https://example.org:port/x",
+        "ext::sh -c id",
+        "--upload-pack=id",
+        "https://user:word@example.org/x",
+        "https://user@example.org/x",
+        f"https://example.org/{'x' * 3000}",
+    ],
+)
+def test_odd_addresses_are_refused(address: str) -> None:
+    """Only http and https, without a password in it."""
+    with pytest.raises(BuildError):
+        check_address(address)
+
+
+@pytest.mark.parametrize(
+    "ref", ["", "-x", "--upload-pack=id", "a b", "a..b", "x.lock", "a@{1}", "a\n", "x" * 300, "a/"]
+)
+def test_odd_refs_are_refused(ref: str) -> None:
+    """What git could take for an option, a range or nothing never reaches it."""
+    with pytest.raises(BuildError):
+        check_ref(ref)
+
+
+@pytest.mark.parametrize("ref", ["main", "feature/x", "v1.2", "HEAD", "a" * 40, "release-2024_1", "fix#12"])
+def test_ordinary_refs_pass(ref: str) -> None:
+    """Branches, tags and commits as people name them."""
+    check_ref(ref)
+
+
+def test_dates_count_whole() -> None:
+    """A day includes its evening; the commit's own moment and none are the other two ways."""
+    assert cut_off("2024-06-01", None) == datetime(2024, 6, 2, tzinfo=UTC)
+    assert cut_off("commit", JUNE) == JUNE
+    assert cut_off("none", JUNE) is None
+    with pytest.raises(BuildError, match="no date"):
+        cut_off("yesterday", JUNE)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("fatal: could not read Username for 'http://x': terminal prompts disabled", "is private"),
+        ("fatal: Authentication failed for 'http://x'", "is private"),
+        ("fatal: repository 'http://x/' not found", "no git repository"),
+        ("fatal: unable to access 'http://x/': Failed to connect to x port 1", "does not answer"),
+        ("fatal: unable to access 'http://x/': The requested URL returned error: 404", "no git repository"),
+        ("fatal: something else", "git cannot fetch"),
+    ],
+)
+def test_what_git_says_becomes_words_for_people(said: str, shown: str) -> None:
+    """Each common failure has a message of its own, and all else is shown as git said it."""
+    assert shown in failure("ask", said, "http://x", "main").message
+
+
+def test_the_solvers_explanation_is_shown_without_our_paths(tmp_path: Path) -> None:
+    """The hint is what uv found, in one paragraph, and names no folder of this machine."""
+    working = tmp_path
+    said = f"  x No solution found when resolving:\n  ╰─▶ Because x==1 ({working}/tree/requirements.txt)\n      and y."
+    error = explained(said, working)
+    assert error.hint == "Because x==1 (requirements.txt) and y."
+    assert str(working) not in error.message + error.hint

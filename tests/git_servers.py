@@ -6,7 +6,7 @@ import subprocess  # noqa: TID251 - what git's backend says is bytes
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -52,8 +52,8 @@ class GitServer:
     folder: Path
     port: int
     password: str = ""
-    asked: list[str] = field(default_factory=list)
-    """Paths that were asked for, in order."""
+    refuse: int = 0
+    """Status with which everything is answered; 0: what git says."""
 
     def repository(self, name: str, files: Mapping[str, str] | None = None, **more: str) -> Repository:
         """Make a repository with one commit."""
@@ -68,76 +68,78 @@ class GitServer:
         return made
 
 
+class _Answers(BaseHTTPRequestHandler):
+    """Hands each request to git."""
+
+    served: GitServer
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._answer(b"")
+
+    def do_POST(self) -> None:
+        self._answer(self._body())
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        whole = b""
+        while size := int(self.rfile.readline(), 16):
+            whole += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return whole
+
+    def _answer(self, body: bytes) -> None:
+        given = self.headers.get("Authorization", "")
+        if self.served.refuse:
+            self._say(self.served.refuse, {"Location": "http://127.0.0.1:1/elsewhere"}, b"")
+        elif self.served.password and not _knows(given, self.served.password):
+            self._say(401, {"WWW-Authenticate": 'Basic realm="git"'}, b"")
+        else:
+            self._say(*self._backend(body))
+
+    def _backend(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        path, _, query = self.path.partition("?")
+        variables = {
+            "GIT_PROJECT_ROOT": str(self.served.folder),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "safe.directory",
+            "GIT_CONFIG_VALUE_0": "*",
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(len(body)),
+            "REQUEST_METHOD": self.command,
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REMOTE_ADDR": "127.0.0.1",
+            "PATH": os.environ["PATH"],
+        }
+        done = subprocess.run([_BACKEND], input=body, env=variables, capture_output=True, check=False)
+        head, _, content = done.stdout.partition(b"\r\n\r\n")
+        lines = [line.partition(": ") for line in head.decode().split("\r\n")]
+        headers = {name: value for name, _, value in lines}
+        return int(headers.pop("Status", "200").split()[0]), headers, content
+
+    def _say(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *args: object) -> None:
+        """Keep quiet."""
+
+
 @contextmanager
 def git_server(folder: Path, *, password: str = "", refuse: int = 0) -> Iterator[GitServer]:
     """Serve the repositories below a folder for the length of a block; with a password, to who knows it only."""
-    served = GitServer(folder, 0, password)
-
-    class Answers(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            self._answer(b"")
-
-        def do_POST(self) -> None:
-            self._answer(self._body())
-
-        def _body(self) -> bytes:
-            if self.headers.get("Transfer-Encoding") != "chunked":
-                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            whole = b""
-            while size := int(self.rfile.readline(), 16):
-                whole += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-            return whole
-
-        def _answer(self, body: bytes) -> None:
-            served.asked.append(self.path)
-            given = self.headers.get("Authorization", "")
-            if refuse:
-                self._say(refuse, {"Location": "http://127.0.0.1:1/elsewhere"}, b"")
-            elif served.password and not _knows(given, served.password):
-                self._say(401, {"WWW-Authenticate": 'Basic realm="git"'}, b"")
-            else:
-                self._say(*self._backend(body))
-
-        def _backend(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
-            path, _, query = self.path.partition("?")
-            variables = {
-                "GIT_PROJECT_ROOT": str(served.folder),
-                "GIT_HTTP_EXPORT_ALL": "1",
-                "GIT_CONFIG_COUNT": "1",
-                "GIT_CONFIG_KEY_0": "safe.directory",
-                "GIT_CONFIG_VALUE_0": "*",
-                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-                "CONTENT_LENGTH": str(len(body)),
-                "REQUEST_METHOD": self.command,
-                "PATH_INFO": path,
-                "QUERY_STRING": query,
-                "REMOTE_ADDR": "127.0.0.1",
-                "PATH": os.environ["PATH"],
-            }
-            done = subprocess.run([_BACKEND], input=body, env=variables, capture_output=True, check=False)
-            head, _, content = done.stdout.partition(b"\r\n\r\n")
-            lines = [line.partition(": ") for line in head.decode().split("\r\n")]
-            headers = {name: value for name, _, value in lines}
-            return int(headers.pop("Status", "200").split()[0]), headers, content
-
-        def _say(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *args: object) -> None:
-            """Keep quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    served = GitServer(folder, 0, password, refuse)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Answers", (_Answers,), {"served": served}))
     server.daemon_threads = True
     served.port = int(server.server_address[1])
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

@@ -120,12 +120,7 @@ async def wired(
         launcher = launcher or parts.make_launcher(settings)
         ending.push_async_callback(launcher.close)
         quotas = HomeQuotas(settings.data / "homes")
-        if software is None:
-            # pretended servers need no software
-            software = parts.NoSoftware() if settings.launcher == "in-process" else environments
-        if software is environments:
-            environments.begin_base()
-            ending.push_async_callback(environments.close)
+        software = software or _software(settings, environments, ending)
         builds = parts.make_builds(settings, environments, clock)
         ending.push_async_callback(builds.close)
         facts = ClusterFacts(
@@ -155,15 +150,23 @@ async def wired(
             yield Agent(app, bare, servers, bell, reconcile, works, environments)
 
 
+def _software(settings: AgentSettings, environments: Environments, ending: AsyncExitStack) -> Software:
+    """Begin to make the base software, unless servers are only pretended and need none."""
+    if settings.launcher == "in-process":
+        return parts.NoSoftware()
+    environments.begin_base()
+    ending.push_async_callback(environments.close)
+    return environments
+
+
 def application(servers: Servers, bell: Bell, facts: ClusterFacts, builds: Builds) -> FastAPI:
     """Return the app without its guard."""
     app = FastAPI(title="hubfleet agent", version="1", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
     problems.install(app)
     app.state.servers, app.state.bell, app.state.facts = servers, bell, facts
-    app.include_router(server_routes.routes)
     app.state.builds = builds
-    app.include_router(build_routes.routes)
-    app.include_router(cluster_routes.routes)
+    for group in (server_routes, build_routes, cluster_routes):
+        app.include_router(group.routes)
     problems.describe(app)
     return app
 

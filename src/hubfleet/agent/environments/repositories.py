@@ -24,6 +24,8 @@ _TIMEOUT_S = 900.0
 _MAX_BYTES = 4 * 1024**3
 _PROGRAM = "/run/hubfleet/fetching.py"
 _TOKEN = "/run/hubfleet/token"  # noqa: S105 - a path
+_COMMITS_KEPT = 50
+"""Commits of each repository whose files are kept in memory."""
 _PORTS = {"https": 443, "http": 80}
 _REF = re.compile(r"[A-Za-z0-9][\w./+@=#-]{0,250}")
 
@@ -65,6 +67,7 @@ class Repositories:
         self._workshop = workshop
         self._private_hosts = frozenset(private_hosts)
         self._one_at_a_time: dict[Path, asyncio.Lock] = {}
+        self._read: dict[Path, dict[str, Fetched]] = {}
 
     async def fetch(
         self, hub: str, repository: str, ref: str, *, names: Sequence[str], token: str, say: Callable[[str], None]
@@ -86,17 +89,17 @@ class Repositories:
         check_ref(ref)
         pins = await self._pins(address)
         folder = self._folder / hub / hashlib.sha256(repository.encode()).hexdigest()[:32]
+        asked = {"folder": str(folder), "repository": repository, "ref": ref, "names": list(names), "pins": pins}
         async with self._one_at_a_time.setdefault(folder, asyncio.Lock()):
+            known = self._read.setdefault(folder, {})
             await asyncio.to_thread(self._prepare, folder)
-            asked = {
-                "folder": str(folder),
-                "repository": repository,
-                "ref": ref,
-                "names": list(names),
-                "pins": pins,
-                "max_bytes": _MAX_BYTES,
-            }
-            return _read(await self._run(folder, asked, token, say), repository, ref)
+            answer = await self._run(folder, {**asked, "max_bytes": _MAX_BYTES, "known": list(known)}, token, say)
+            if not answer.get("known"):
+                fetched = _read(answer, repository, ref)
+                known[fetched.commit] = fetched
+                for old in list(known)[:-_COMMITS_KEPT]:
+                    del known[old]
+            return known[str(answer["commit"])]
 
     async def _run(
         self, folder: Path, asked: dict[str, object], token: str, say: Callable[[str], None]

@@ -1,0 +1,38 @@
+"""What builds ask of a cluster's agent; `AgentClient` does it over HTTP."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from hubfleet.protocol.builds import Build, BuildEvent, BuildRequest
+from hubfleet.protocol.messages import EnvironmentState
+
+
+class BuildAgent(Protocol):
+    """One cluster's agent, as far as builds and environments go; its errors are children of `ProtocolError`."""
+
+    async def start_build(self, build: str, request: BuildRequest) -> Build:
+        """Begin a build, or find the one that this id had already."""
+
+    async def build(self, build: str) -> Build:
+        """Return one build, with its lock."""
+
+    async def stop_build(self, build: str) -> Build:
+        """End a build; nothing of it is left."""
+
+    def build_events(self, build: str, *, since: int = 0) -> AsyncIterator[BuildEvent]:
+        """Yield a build's events after a number as they come; ends after the last one."""
+
+    async def put_environment(self, digest: str, lock: str) -> EnvironmentState:
+        """Let the cluster make an environment of a lock that was resolved elsewhere; answers at once."""
+
+
+@asynccontextmanager
+async def following(agent: BuildAgent, build: str, *, since: int) -> AsyncIterator[AsyncIterator[BuildEvent]]:
+    """Open a build's events for the length of a block, and let their connection go at its end."""
+    events = agent.build_events(build, since=since)
+    try:
+        yield events
+    finally:
+        if isinstance(events, AsyncGenerator):
+            await events.aclose()

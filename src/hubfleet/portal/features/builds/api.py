@@ -1,0 +1,95 @@
+"""The portal's API for builds and environments."""
+
+from collections.abc import AsyncGenerator
+from typing import Annotated, cast
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+
+from hubfleet.portal.callers import Caller, Changer
+from hubfleet.portal.features.builds.builds import Builds
+from hubfleet.portal.features.builds.streams import as_sse
+from hubfleet.portal.features.builds.views import BuildList, BuildView, EnvironmentList, EnvironmentView, NewBuild
+from hubfleet.portal.problems import responses
+from hubfleet.protocol.builds import BuildEvent
+
+MANY = 500
+routes = APIRouter()
+
+
+def _builds(request: Request) -> Builds:
+    return cast(Builds, request.app.state.builds)
+
+
+Found = Annotated[Builds, Depends(_builds)]
+Search = Annotated[str, Query(max_length=200)]
+Limit = Annotated[int, Query(ge=1, le=MANY)]
+
+
+@routes.post("/builds", status_code=202, response_model=BuildView, responses=responses(429))
+async def begin_build(wanted: NewBuild, person: Changer, builds: Found) -> object:
+    """Begin to make an environment of a repository."""
+    return await builds.begin(person, wanted)
+
+
+@routes.get("/builds", response_model=BuildList, responses=responses())
+async def list_builds(person: Caller, builds: Found, search: Search = "", limit: Limit = 100) -> object:
+    """Return the caller's builds, newest first; admins and services see everybody's."""
+    return {"builds": await builds.builds(person.sees, search=search, limit=limit)}
+
+
+@routes.get("/builds/{build}", response_model=BuildView, responses=responses(404))
+async def get_build(build: UUID, person: Caller, builds: Found) -> object:
+    """Return one build."""
+    return await builds.build(person, build)
+
+
+@routes.get(
+    "/builds/{build}/events",
+    response_class=StreamingResponse,
+    responses=responses(404) | {204: {"description": "There is none after the last one that the caller saw"}},
+)
+async def follow_build(
+    build: UUID,
+    person: Caller,
+    builds: Found,
+    since: Annotated[int, Query(ge=0)] = 0,
+    last_event_id: Annotated[int | None, Header(ge=0)] = None,
+) -> Response:
+    """Follow a build as server-sent events with a BuildEvent each, from a number or the last one seen."""
+    entry = await builds.build(person, build)
+    since = since if last_event_id is None else last_event_id
+    if entry.ended is not None and since >= max(entry.seq, 1):
+        # tells an EventSource not to come again
+        return Response(status_code=204)
+    events = cast(AsyncGenerator[BuildEvent], builds.events(entry, since=since))
+    return StreamingResponse(
+        as_sse(events, builds.ending), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+    )
+
+
+@routes.post("/builds/{build}/stop", response_model=BuildView, responses=responses(404))
+async def stop_build(build: UUID, person: Changer, builds: Found) -> object:
+    """End a build; one that is over stays as it is."""
+    return await builds.stop(person, build)
+
+
+@routes.get("/environments", response_model=EnvironmentList, responses=responses())
+async def list_environments(person: Caller, builds: Found, search: Search = "", limit: Limit = 100) -> object:
+    """Return the caller's environments, newest first; admins and services see everybody's."""
+    return {"environments": await builds.environments(person.sees, search=search, limit=limit)}
+
+
+@routes.get("/environments/{digest}", response_model=EnvironmentView, responses=responses(404))
+async def get_environment(digest: str, person: Caller, builds: Found) -> object:
+    """Return one environment."""
+    return await builds.environment(person, digest)
+
+
+@routes.get("/environments/{digest}/lock", response_class=PlainTextResponse, responses=responses(404))
+async def get_lock(digest: str, person: Caller, builds: Found) -> Response:
+    """Return the versions and hashes that an environment consists of; their SHA-256 is the digest."""
+    entry = await builds.environment(person, digest)
+    headers = {"X-Content-Type-Options": "nosniff"}
+    return PlainTextResponse(entry.lock, headers=headers)

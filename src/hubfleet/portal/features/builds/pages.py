@@ -1,0 +1,126 @@
+"""The portal's pages for builds and environments; each works without JavaScript."""
+
+from collections.abc import Mapping
+from typing import cast
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from pydantic import ValidationError
+from starlette.responses import RedirectResponse, Response
+
+from hubfleet.errors import RefusedError
+from hubfleet.portal.callers import Caller, Sent
+from hubfleet.portal.features.builds.builds import Builds
+from hubfleet.portal.features.builds.views import NewBuild
+from hubfleet.portal.look import Look
+from hubfleet.portal.people import PREFIX, Person
+from hubfleet.protocol.builds import BuildState
+
+SHOWN_MAX = 200
+SEARCH_FROM = 20
+"""Rows from which a list has a search."""
+WORDS = {
+    BuildState.QUEUED: "waiting",
+    BuildState.FETCHING: "getting the repository",
+    BuildState.RESOLVING: "choosing versions",
+    BuildState.REALISING: "installing packages",
+    BuildState.READY: "ready",
+    BuildState.FAILED: "failed",
+    BuildState.STOPPED: "stopped",
+}
+routes = APIRouter()
+
+
+@routes.get("/environments")
+async def environments(request: Request, person: Caller, search: str = "") -> Response:
+    """Show the person's environments and builds, and the form for a new one."""
+    return await _environments(request, person, search=search.strip()[:200])
+
+
+@routes.post("/builds")
+async def begin(request: Request, sent: Sent) -> Response:
+    """Begin a build and lead to its page; what cannot work is said beside its field."""
+    given = {name: value.strip() for name, value in sent.fields.items() if value.strip()}
+    if given.get("packages_until") == "date":
+        given["packages_until"] = given.pop("date", "")
+    given.pop("date", "")
+    try:
+        wanted = NewBuild.model_validate(given)
+        entry = await _builds(request).begin(sent.person, wanted)
+    except ValidationError as error:
+        wrong = {str(item["loc"][0]): _said(item["msg"]) for item in error.errors() if item["loc"]}
+        return await _environments(request, sent.person, given=given, wrong=wrong, status=422)
+    except RefusedError as error:
+        field = "cluster" if error.status == 422 else "repository"
+        wrong = {field: f"{error.message}: {error.hint}" if error.hint else error.message}
+        return await _environments(request, sent.person, given=given, wrong=wrong, status=error.status)
+    return RedirectResponse(f"{PREFIX}builds/{entry.id}", 303)
+
+
+@routes.get("/builds/{build}")
+async def one_build(request: Request, build: UUID, person: Caller) -> Response:
+    """Show how far a build is, what its tools said, and what can be done with it."""
+    builds = _builds(request)
+    entry = await builds.build(person, build)
+    log = await builds.log(entry) if entry.ended is not None else []
+    return _look(request).page(
+        request,
+        person,
+        "build.html",
+        build=entry,
+        words=WORDS,
+        word=WORDS[BuildState(entry.state)],
+        cluster=builds.clusters.get(entry.cluster, entry.cluster) if len(builds.clusters) > 1 else "",
+        log=log,
+    )
+
+
+@routes.post("/builds/{build}/stop")
+async def stop(request: Request, build: UUID, sent: Sent) -> Response:
+    """Stop a build and show it."""
+    await _builds(request).stop(sent.person, build)
+    return RedirectResponse(f"{PREFIX}builds/{build}", 303)
+
+
+async def _environments(
+    request: Request,
+    person: Person,
+    *,
+    search: str = "",
+    given: Mapping[str, str] | None = None,
+    wrong: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    builds = _builds(request)
+    # an admin's own page too: everybody's are another question
+    made = await builds.environments(person.name, search=search, limit=SHOWN_MAX)
+    tried = await builds.builds(person.name, search=search, limit=SHOWN_MAX)
+    return _look(request).page(
+        request,
+        person,
+        "environments.html",
+        status=status,
+        environments=made,
+        builds=tried,
+        words=WORDS,
+        search=search,
+        searchable=bool(search) or max(len(made), len(tried)) > SEARCH_FROM,
+        shown_max=SHOWN_MAX,
+        clusters=builds.clusters,
+        # a token is typed again rather than sent back
+        given={name: value for name, value in (given or {}).items() if name != "token"},
+        wrong=wrong or {},
+    )
+
+
+def _said(message: str) -> str:
+    """Return pydantic's message without its own prefix."""
+    return message.removeprefix("Value error, ")
+
+
+def _builds(request: Request) -> Builds:
+    return cast(Builds, request.app.state.builds)
+
+
+def _look(request: Request) -> Look:
+    return cast(Look, request.app.state.look)

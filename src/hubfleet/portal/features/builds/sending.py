@@ -1,0 +1,51 @@
+"""Sends what one cluster resolved to the hub's other clusters, so that an environment is the same everywhere."""
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+
+from hubfleet._kit.clock import Clock
+from hubfleet.errors import ProtocolError, UnreachableError
+from hubfleet.portal.features.builds.agents import BuildAgent
+from hubfleet.records.store import Records
+
+_log = logging.getLogger(__name__)
+
+EVERY_S = 10.0
+RECENT = timedelta(days=1)
+"""What was made within this time before a start of the portal is sent again: it may not have arrived."""
+MANY = 10_000
+
+
+class Sending:
+    """Locks on their way to clusters; a cluster that is away gets them later."""
+
+    def __init__(self, agents: Mapping[str, BuildAgent], records: Records, clock: Clock) -> None:
+        self._agents = agents
+        self._records = records
+        self._clock = clock
+        self._waiting: dict[tuple[str, str], str] = {}
+
+    async def resume(self) -> None:
+        """Find what an earlier portal may not have sent."""
+        if len(self._agents) < 2:
+            return
+        since = self._clock.now() - RECENT
+        for entry in await self._records.run(lambda tables: tables.environments(None, limit=MANY)):
+            if entry.created >= since:
+                self.send(entry.digest, entry.lock, "")
+
+    def send(self, digest: str, lock: str, made_on: str) -> None:
+        """Send a lock to all clusters but the one where it was made; it goes with the next round."""
+        self._waiting.update({(cluster, digest): lock for cluster in self._agents if cluster != made_on})
+
+    async def round(self) -> None:
+        """Send what waits."""
+        for (cluster, digest), lock in list(self._waiting.items()):
+            try:
+                await self._agents[cluster].put_environment(digest, lock)
+            except UnreachableError:
+                continue
+            except ProtocolError as error:
+                _log.warning("cluster %s does not take environment %s: %s", cluster, digest[:12], error)
+            del self._waiting[cluster, digest]

@@ -14,6 +14,7 @@ from tornado.httpclient import AsyncHTTPClient
 import environments
 from agents import AgentProgram, FakeHub, agent, reached, server_id, server_request
 from hubfleet.agent.environments import locks
+from hubfleet.agent.places import folder_name
 from hubfleet.protocol.client import AgentClient
 from hubfleet.protocol.messages import Server, ServerState, StopReason
 from notebooks import execute, start_kernel
@@ -190,6 +191,22 @@ for path in (six.__file__, os.path.join(os.path.dirname(six.__file__), 'new.py')
         print(error.strerror)
 """
     assert set((await servers.run(OLD, code)).splitlines()) <= {"Read-only file system", "Permission denied"}
+
+
+async def test_where_the_home_takes_nothing_the_kernel_is_the_environments_all_the_same(servers: Servers) -> None:
+    """As in a home without a byte left: the person's own Python is in the server's own /tmp then."""
+    home = servers.program.folder / "data/homes/ocean" / folder_name("bob")
+    home.mkdir(parents=True)
+    (home / ".hubfleet").write_text("in the way")
+    server, request = server_id("ocean", "bob"), server_request("ocean", "bob", environment=servers.digests[OLD])
+    await servers.client.start_server(server, request, idempotency_key="bob")
+    running = await reached(servers.client, server, ServerState.RUNNING)
+    kernel = await start_kernel(running.url, "/user/bob/", "owner-of-bob")
+    code = "import six, sys; print(six.__version__, sys.prefix)"
+    printed = await execute(running.url, "/user/bob/", "owner-of-bob", kernel, code)
+    assert printed.strip() == f"{OLD} /tmp/.hubfleet/python3.11-{servers.digests[OLD][:12]}"
+    await servers.client.stop_server(server, StopReason.PERSON)
+    await reached(servers.client, server, ServerState.STOPPED)
 
 
 async def test_an_environment_without_a_kernel_is_refused_with_the_way_out(servers: Servers) -> None:

@@ -77,10 +77,10 @@ def _own_python(home: Path, software: Path, environment: str) -> Path:
 
 def _packages(software: Path) -> Path:
     """Return where the packages of a Python are, which has another version than this one where its builder chose so."""
-    # conda makes `python3.1` a link to the real folder
-    found = [path for path in sorted(software.glob("lib/python3*/site-packages")) if not path.parent.is_symlink()]
+    found = sorted(software.glob("lib/python3*/site-packages"))
     if not found:
         sys.exit(f"there is no Python in {software}")
+    # conda adds a link `python3.1`, which comes first
     return found[-1]
 
 

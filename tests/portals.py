@@ -98,7 +98,7 @@ class Browser(httpx.AsyncClient):
         assert found, page.text[-3000:]
         return html.unescape(found[1])
 
-    async def send_form(self, path: str, token: str, **fields: str) -> httpx.Response:
+    async def send_form(self, path: str, token: str, /, **fields: str) -> httpx.Response:
         """Send a form as a page of ours would."""
         return await self.post(PORTAL + path, data={"_xsrf": token, **fields}, headers={"Origin": ORIGIN})
 

@@ -164,8 +164,10 @@ def _open_routes() -> APIRouter:
 
 
 def _origin(public_url: str) -> str:
+    """Return an address as browsers name it in `Origin`: without the port that is the scheme's own."""
     parts = urlsplit(public_url)
-    return f"{parts.scheme}://{parts.netloc}"
+    own = {"http": ":80", "https": ":443"}[parts.scheme]
+    return f"{parts.scheme}://{parts.netloc.removesuffix(own)}"
 
 
 def _client(hub: str, agent: AgentAddress) -> AgentClient:

@@ -59,12 +59,11 @@ class BuildChanges(TypedDict, total=False):
 class EnvironmentEntry(StrictModel):
     """One environment as somebody sees it."""
 
-    model_config = ConfigDict(from_attributes=True)
-
     digest: str
     name: str
     owner: str
-    lock: str
+    lock: str = ""
+    """The text of which the digest is the SHA-256; empty in lists."""
     packages_until: str = ""
     made_from: UUID
     """The build that it comes from."""

@@ -1,12 +1,13 @@
 """What the records can be asked and told, within one transaction."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Unpack
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, or_, select, true
+from sqlalchemy.orm import Session, defer
 
 from hubfleet.records.entries import BuildChanges, BuildEntry, EnvironmentEntry
 from hubfleet.records.models import BuildRow, EnvironmentRow
@@ -62,25 +63,52 @@ class Tables:
     def environment(self, digest: str, person: str | None) -> EnvironmentEntry | None:
         """Return one environment, if a person may see it (None: whoever it belongs to)."""
         row = self._session.get(EnvironmentRow, digest)
-        return None if row is None else self._seen_by(person, row)
+        return None if row is None else self._seen_by(person, row, lock=row.lock)
 
     def environments(self, person: str | None, *, search: str = "", limit: int) -> list[EnvironmentEntry]:
-        """Return the environments that a person has or built (None: all), newest first."""
-        query = select(EnvironmentRow).order_by(EnvironmentRow.created.desc(), EnvironmentRow.digest)
-        if person is not None:
-            built = select(BuildRow.digest).where(BuildRow.person == person, BuildRow.state == _READY)
-            query = query.where(or_(EnvironmentRow.owner == person, EnvironmentRow.digest.in_(built)))
-        seen = (self._seen_by(person, row) for row in self._session.scalars(query))
-        wanted = search.casefold()
-        return [entry for entry in seen if entry is not None and wanted in entry.name.casefold()][:limit]
+        """Return the environments that a person has or built (None: all), newest first, without their locks.
 
-    def _seen_by(self, person: str | None, row: EnvironmentRow) -> EnvironmentEntry | None:
+        A search looks at names, and at the repositories that the person built them from.
+        """
+        built = select(BuildRow.digest).where(BuildRow.state == _READY)
+        own = true() if person is None else EnvironmentRow.owner == person
+        if person is not None:
+            built = built.where(BuildRow.person == person)
+        if search:
+            built = built.where(BuildRow.repository.icontains(search, autoescape=True))
+            own = and_(own, EnvironmentRow.name.icontains(search, autoescape=True))
+        query = (
+            select(EnvironmentRow)
+            .options(defer(EnvironmentRow.lock))
+            .where(or_(own, EnvironmentRow.digest.in_(built)))
+            .order_by(EnvironmentRow.created.desc(), EnvironmentRow.digest)
+            .limit(limit)
+        )
+        seen = (self._seen_by(person, row, lock="") for row in self._session.scalars(query))
+        return [entry for entry in seen if entry is not None]
+
+    def made_since(self, time: datetime) -> list[EnvironmentEntry]:
+        """Return the environments that were made since a time, whoever they belong to, with their locks."""
+        query = select(EnvironmentRow).where(EnvironmentRow.created >= time)
+        seen = (self._seen_by(None, row, lock=row.lock) for row in self._session.scalars(query))
+        return [entry for entry in seen if entry is not None]
+
+    def _seen_by(self, person: str | None, row: EnvironmentRow, *, lock: str) -> EnvironmentEntry | None:
         """Return an environment as a person may see it.
 
         Two people whose repositories lead to the same lock have the same environment, and neither learns of the other:
         who does not own it sees it as what their own build made.
         """
-        entry = EnvironmentEntry.model_validate(row)
+        entry = EnvironmentEntry(
+            digest=row.digest,
+            name=row.name,
+            owner=row.owner,
+            lock=lock,
+            packages_until=row.packages_until,
+            made_from=row.made_from,
+            created=row.created,
+            last_used=row.last_used,
+        )
         if person is None or row.owner == person:
             return entry
         own = self._own_build(row.digest, person)

@@ -7,8 +7,9 @@ import anyio
 import httpx
 import pytest
 
-from hubfleet.errors import RefusedError
+from hubfleet.errors import RefusedError, StateError
 from hubfleet.protocol.builds import BuildState
+from hubfleet.records.tables import Tables
 from hubfleet.testing.builds import DIGEST, LOCK, FakeBuildAgent
 from portals import PORTAL, REPOSITORY, Running, World, until
 
@@ -392,3 +393,24 @@ async def test_the_description_names_each_route(portal: Running) -> None:
         )
     }
     assert "Problem" in described["components"]["schemas"]
+
+
+async def test_a_record_that_cannot_be_written_is_tried_again(
+    portal: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A full disk costs time, not the build, even where its end is to be written."""
+    ann = await portal.program()
+    portal.agent.refusal = RefusedError("not like this", status=422)
+    full = [StateError("the disk is full")] * 3
+
+    def change(tables: Tables, *args: object, **changes: object) -> object:
+        if full:
+            raise full.pop()
+        return written(tables, *args, **changes)
+
+    written = Tables.change_build
+    monkeypatch.setattr(Tables, "change_build", change)
+    build = await portal.begun(ann)
+    await portal.reached(ann, build, state="failed", message="not like this")
+    assert not full
+    assert "the disk is full" in caplog.text

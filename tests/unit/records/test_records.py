@@ -123,13 +123,19 @@ async def test_equal_environments_of_two_people_do_not_tell_on_each_other(record
     await records.run(lambda tables: tables.make_environment(environment(anns, name="secret")))
     await records.run(lambda tables: tables.make_environment(environment(bobs, lock="y")))
     (seen,) = await records.run(lambda tables: tables.environments("bob", limit=9))
-    assert (seen.name, seen.owner, seen.made_from, seen.lock) == ("tides", "bob", bobs.id, "x")
+    assert (seen.name, seen.owner, seen.made_from, seen.lock) == ("tides", "bob", bobs.id, "")
+    whole = await records.run(lambda tables: tables.environment(DIGEST, "bob"))
+    assert whole == seen.model_copy(update={"lock": "x"})
+    assert await records.run(lambda tables: tables.environments("bob", search="TIDES", limit=9)) == [seen]
     (own,) = await records.run(lambda tables: tables.environments("ann", search="SEC", limit=9))
     assert (own.name, own.owner) == ("secret", "ann")
     assert await records.run(lambda tables: tables.environments("bob", search="sec", limit=9)) == []
     assert await records.run(lambda tables: tables.environments("cyd", limit=9)) == []
     assert await records.run(lambda tables: tables.environment(DIGEST, "cyd")) is None
-    assert await records.run(lambda tables: tables.environment(DIGEST, None)) == own
+    assert await records.run(lambda tables: tables.environment(DIGEST, None)) == own.model_copy(update={"lock": "x"})
+    (sent,) = await records.run(lambda tables: tables.made_since(NOW))
+    assert sent.lock == "x"
+    assert await records.run(lambda tables: tables.made_since(NOW + timedelta(seconds=1))) == []
 
 
 @pytest.mark.parametrize("content", [b"this is no database at all, but long enough to be read as one" * 20, b"SQLite"])

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Unpack
 
@@ -22,6 +22,8 @@ PAUSE_S = 5.0
 """Between two attempts to reach an agent."""
 WRITE_EVERY_S = 1.0
 """Lines of a build's log reach its record no more often than this; its steps always do."""
+SAID_MAX = 2000
+"""Characters of a message; a tool may write a whole file in one line."""
 _AGAIN_LATER = frozenset({408, 425, 429, 502, 503, 504, 507})
 _GONE = 404
 _TOKEN_LOST = "the portal was started again before the cluster had the repository's token, which is kept nowhere"  # noqa: S105 - a message
@@ -69,21 +71,29 @@ class Follower:
         """Follow until the record says that the build is over; whatever goes wrong, it is tried again."""
         while True:
             try:
-                if await self._round():
+                if await self._attempt():
                     return
-            except UnreachableError as error:
-                _log.warning("build %s waits: %s", self._id, error)
-                await self._told("the cluster does not answer just now; this goes on as soon as it does")
-            except RefusedError as error:
-                if error.status not in _AGAIN_LATER:
-                    await self._over(BuildState.FAILED, {"message": error.message, "hint": error.hint})
-                    return
-                await self._told(error.message, error.hint)
             except HubfleetError as error:
                 _log.error("build %s: %s; hint: %s; it goes on in %g s", self._id, error, error.hint, PAUSE_S)
             except Exception:  # noqa: BLE001 - the guard of a background task
                 _log.exception("build %s failed to be followed; it goes on in %g s", self._id, PAUSE_S)
             await self._clock.sleep(PAUSE_S)
+
+    async def _attempt(self) -> bool:
+        """Go as far as it goes now, and say in the record why it goes no further; say whether it is over."""
+        try:
+            return await self._round()
+        except UnreachableError as error:
+            _log.warning("build %s waits: %s", self._id, error)
+            await self._told("the cluster does not answer just now; this goes on as soon as it does", "")
+            return False
+        except RefusedError as error:
+            over = error.status not in _AGAIN_LATER
+            if over:
+                await self._over(BuildState.FAILED, {"message": error.message, "hint": error.hint})
+            else:
+                await self._told(error.message, error.hint)
+            return over
 
     async def _round(self) -> bool:
         """Bring the build to its agent, or find it there, and follow it; say whether it is over."""
@@ -146,7 +156,12 @@ class Follower:
         if not step and now < self._written_at + WRITE_EVERY_S:
             return
         self._written_at = now
-        changes: BuildChanges = {"state": event.state.value, "message": event.message, "hint": "", "seq": event.seq}
+        changes: BuildChanges = {
+            "state": event.state.value,
+            "message": event.message[:SAID_MAX],
+            "hint": "",
+            "seq": event.seq,
+        }
         if step:
             build = await self._agent.build(self._id)
             changes |= {"commit": build.commit, "files": build.files}
@@ -158,8 +173,8 @@ class Follower:
         if build.state is BuildState.READY and build.digest != hashlib.sha256(build.lock.encode()).hexdigest():
             raise ProtocolError("the agent's lock is not the one that its digest names")
         changes: BuildChanges = {
-            "message": build.message,
-            "hint": build.hint,
+            "message": build.message[:SAID_MAX],
+            "hint": build.hint[:SAID_MAX],
             "commit": build.commit,
             "files": build.files,
             "digest": build.digest,
@@ -184,10 +199,9 @@ class Follower:
         self._changed()
         _log.info("build %s: %s", self._id, state.value)
 
-    async def _told(self, message: str, hint: str = "") -> None:
-        """Say in the record why it does not go on; a record that cannot be written must not end the task."""
+    async def _told(self, message: str, hint: str) -> None:
         if (message, hint) != (self._entry.message, self._entry.hint):
-            await _quietly(self._write(message=message, hint=hint))
+            await self._write(message=message, hint=hint)
 
     async def _write(self, **changes: Unpack[BuildChanges]) -> None:
         self._entry = await self._records.run(lambda tables: tables.change_build(self._entry.id, **changes))
@@ -197,13 +211,6 @@ class Follower:
         found = await self._records.run(lambda tables: tables.build(self._entry.id))
         self._entry = found or self._entry
         return self._entry
-
-
-async def _quietly(work: Awaitable[None]) -> None:
-    try:
-        await work
-    except HubfleetError as error:
-        _log.error("%s; hint: %s", error, error.hint)
 
 
 def _environment(entry: BuildEntry, made: Build, now: datetime) -> EnvironmentEntry:

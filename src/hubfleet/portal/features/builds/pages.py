@@ -114,8 +114,8 @@ async def _environments(
 
 
 def _said(message: str) -> str:
-    """Return pydantic's message without its own prefix."""
-    return message.removeprefix("Value error, ")
+    """Return pydantic's message as people would say it."""
+    return "this is needed" if message == "Field required" else message.removeprefix("Value error, ")
 
 
 def _builds(request: Request) -> Builds:

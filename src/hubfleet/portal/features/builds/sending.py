@@ -14,7 +14,6 @@ _log = logging.getLogger(__name__)
 EVERY_S = 10.0
 RECENT = timedelta(days=1)
 """What was made within this time before a start of the portal is sent again: it may not have arrived."""
-MANY = 10_000
 
 
 class Sending:
@@ -31,9 +30,8 @@ class Sending:
         if len(self._agents) < 2:
             return
         since = self._clock.now() - RECENT
-        for entry in await self._records.run(lambda tables: tables.environments(None, limit=MANY)):
-            if entry.created >= since:
-                self.send(entry.digest, entry.lock, "")
+        for entry in await self._records.run(lambda tables: tables.made_since(since)):
+            self.send(entry.digest, entry.lock, "")
 
     def send(self, digest: str, lock: str, made_on: str) -> None:
         """Send a lock to all clusters but the one where it was made; it goes with the next round."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from hubfleet_docs import agent_api, commands, dependencies, errors, keys, presets, settings, support
+from hubfleet_docs import agent_api, commands, dependencies, errors, keys, portal_api, presets, settings, support
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "fleet": keys.fleet,
@@ -12,6 +12,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "commands": commands.page,
     "errors": errors.page,
     "agent-api": agent_api.page,
+    "portal-api": portal_api.page,
     "program-settings": settings.page,
     "not-supported": support.page,
     "dependencies": dependencies.page,

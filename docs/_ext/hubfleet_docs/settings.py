@@ -5,6 +5,7 @@ from hubfleet.model.program import Program
 from hubfleet.model.settings.acme import AcmeSettings
 from hubfleet.model.settings.agent import AgentSettings
 from hubfleet.model.settings.hub import HubProgram
+from hubfleet.model.settings.portal import PortalSettings
 from hubfleet.model.settings.routes import RoutesSettings
 from hubfleet_docs.models import sections, within
 
@@ -25,6 +26,7 @@ def page() -> str:
         ("Routes and proxy: `python -m hubfleet.routes SETTINGS`", RoutesSettings, "routes", []),
         ("Certificates: `python -m hubfleet.routes.acme SETTINGS`", AcmeSettings, "acme", []),
         ("Hub: `hubfleet.hub.configure(c, SETTINGS)`", HubProgram, "hubprogram", within(Hub)),
+        ("Portal: `python -m hubfleet.portal SETTINGS`", PortalSettings, "portal", []),
     ):
         body = sections(model, prefix=prefix, level=3, skip=frozenset(skip))
         body = body.replace("(#hubprogram-hub)", "(#hub-hubfile)")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hubfleet_docs import agent_api, commands, dependencies, errors, keys, presets, settings, support
+from hubfleet_docs import agent_api, commands, dependencies, errors, keys, portal_api, presets, settings, support
 from hubfleet_docs.models import within
 from pydantic import BaseModel
 
@@ -117,6 +117,16 @@ def test_each_route_of_the_agent_is_documented() -> None:
     for path, methods in described["paths"].items():
         assert all(f"### `{method.upper()} {path}`" in page for method in methods)
     assert "### `PUT /v1/servers/{server}`" in page
+
+
+def test_each_route_of_the_portal_is_documented() -> None:
+    """Each route of its API has a section, and pages have none."""
+    described, page = portal_api.description(), portal_api.page()
+    for path, methods in described["paths"].items():
+        assert path.startswith("/services/portal/api/")
+        assert all(f"### `{method.upper()} {path}`" in page for method in methods)
+    assert "### `POST /services/portal/api/builds`" in page
+    assert "(#portal-api-buildview)" in page
 
 
 def test_all_that_is_not_supported_is_said() -> None:

@@ -7,6 +7,7 @@ from hubfleet.hub import roles
 from hubfleet.model.settings.hub import HubProgram
 
 SERVICE = "portal"
+CALLBACK = "/services/portal/oauth_callback"
 OPERATOR = "hubfleet-operator"
 """The service by which the command line asks the portal, such as for a build."""
 ACCESS = f"access:services!service={SERVICE}"
@@ -25,6 +26,8 @@ def set_up(c: Any, program: HubProgram, secret: Callable[[str], str]) -> None:
         "url": program.portal_url,
         "api_token": secret("portal-token"),
         "oauth_no_confirm": True,
+        # on the hub's own host, also where people have hosts of their own
+        "oauth_redirect_uri": CALLBACK,
         "display": False,
         # a portal that is down holds the hub's own start up for no longer
         "timeout": 1,

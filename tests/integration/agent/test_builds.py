@@ -91,7 +91,7 @@ async def test_the_folder_binder_comes_before_the_root_and_links_are_followed(
     repository.commit(files, links={"binder/requirements.txt": "../needs/all.txt"}, at=AT)
     refused = await built(portal, repository.url)
     assert refused.state is BuildState.FAILED
-    assert "binder/more.txt: there is no such file" in refused.message
+    assert "there is no binder/more.txt in the repository" in refused.message
     repository.commit({"binder/more.txt": "-c ../needs/more.txt\nsix\n"}, at=AT)
     build = await built(portal, repository.url)
     assert build.state is BuildState.READY, build
@@ -134,7 +134,7 @@ async def test_another_date_and_none_are_honoured(portal: AgentClient, git: GitS
     [
         ({"requirements.txt": "six\nno-such-package-of-hubfleet-1\n"}, "no-such-package-of-hubfleet-1"),
         ({"requirements.txt": "six==1.16.0\nsix==1.15.0\n"}, "six"),
-        ({"requirements.txt": "six\n\n-e .\n"}, "requirements.txt, line 3"),
+        ({"requirements.txt": "six\n\n-e .\n"}, "line 3 of requirements.txt"),
         ({"requirements.txt": "--index-url https://elsewhere.example/simple\nsix\n"}, "--index-url"),
         ({"requirements.txt": "six @ https://elsewhere.example/six.whl\n"}, "line 1"),
         ({"requirements.txt": "this is no requirement\n"}, "requirements.txt"),

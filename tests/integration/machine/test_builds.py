@@ -69,7 +69,7 @@ def test_the_command_says_why_not(fleet: Machine, git: GitServer) -> None:
     repository = git.repository("refused", {"environment.yml": "dependencies: [x]\n"})
     failed = fleet.run("build", repository.url, check=False)
     assert failed.status == 1
-    assert "environment.yml: conda environments cannot be honoured" in failed.stderr
+    assert "conda environments, which environment.yml asks for, cannot be had" in failed.stderr
     refused = fleet.run("build", repository.url, "--hub", "maths", check=False)
     assert "features: {builds: true}" in refused.stderr
 

@@ -73,7 +73,7 @@ def test_what_is_not_honoured_is_named(name: str) -> None:
 )
 def test_lines_that_lead_elsewhere_are_refused(line: str) -> None:
     """Packages come from the cluster's indexes only, and the message names file and line."""
-    with pytest.raises(BuildError, match=r"requirements\.txt, line 2"):
+    with pytest.raises(BuildError, match=r"line 2 of requirements\.txt"):
         specification(repository(requirements_txt=f"numpy  # {line}\n{line}\n"))
 
 

@@ -414,3 +414,23 @@ async def test_a_record_that_cannot_be_written_is_tried_again(
     await portal.reached(ann, build, state="failed", message="not like this")
     assert not full
     assert "the disk is full" in caplog.text
+
+
+async def test_a_new_portal_sends_what_an_old_one_may_not_have_sent(world: World) -> None:
+    """Environments of the last day go to the other clusters again; older ones have arrived long since."""
+    west = FakeBuildAgent()
+    world.agents["west"] = west
+    west.reachable = False
+    async with world.portal() as first:
+        ann = await first.program()
+        old = await first.begun(ann)
+        older = first.agent.finish(old, lock="old==1\n")
+        await first.reached(ann, old, state="ready")
+        world.clock.advance(25 * 3600)
+        build = await first.begun(ann)
+        digest = first.agent.finish(build)
+        await first.reached(ann, build, state="ready")
+    west.reachable = True
+    async with world.portal():
+        await until(lambda: digest in west.locks)
+    assert older not in west.locks

@@ -70,7 +70,7 @@ def specification(fetched: Fetched) -> Specification:
     for name, what in NOT_YET.items():
         if name in found and not (asked and name in _INSTEAD_OF_PYTHON):
             raise BuildError(
-                f"{found[name].path}: {what} cannot be honoured on this cluster yet",
+                f"{what}, which {found[name].path} asks for, cannot be had on this cluster yet",
                 hint="packages that a requirements.txt names can be installed",
             )
     if not asked:
@@ -87,14 +87,14 @@ def _check(file: SourceFile) -> None:
     for number, line in _lines(file.text):
         if _FROM_ELSEWHERE.match(line):
             raise BuildError(
-                f"{file.path}, line {number}: packages that come from an address or the repository itself cannot be "
+                f"line {number} of {file.path}: packages that come from an address or the repository itself cannot be "
                 "installed yet",
                 hint=f"name a version from the package index instead of {line.strip()[:80]!r}",
             )
         option = _OPTION.match(line)
         if option and option[1] not in _INCLUDES and not line.strip().startswith(("-r", "-c")):
             raise BuildError(
-                f"{file.path}, line {number}: the option {option[1]} cannot be honoured on this cluster",
+                f"line {number} of {file.path}: the option {option[1]} cannot be honoured on this cluster",
                 hint="the cluster's own package indexes are used; remove the line",
             )
 

@@ -226,9 +226,9 @@ def failure(step: str, detail: str, repository: str, ref: str) -> BuildError:
     """
     own = {
         "ref": (f"{repository} has no branch, tag or commit {ref!r}", "check its spelling, or leave it out"),
-        "missing": (f"{detail}: there is no such file in the repository", "a file that is included must be there"),
-        "large": (f"{detail}: the file is larger than 1 MB", "a specification is a short list of packages"),
-        "outside": (f"{detail}: it leads out of the repository", "include files of the repository only"),
+        "missing": (f"there is no {detail} in the repository", "a file that is included must be there"),
+        "large": (f"the file {detail} is larger than 1 MB", "a specification is a short list of packages"),
+        "outside": (f"a link or include leads out of the repository: {detail}", "include files of the repository only"),
     }
     if step in own:
         return BuildError(own[step][0], hint=own[step][1])

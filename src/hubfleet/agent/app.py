@@ -142,9 +142,11 @@ async def wired(
         bare = application(servers, bell, facts, builds)
         reconcile = Reconcile(store=store, works=works, launcher=launcher)
         app = Guard(bare, verify=_verifier(settings, store, clock))
+        tidying = parts.make_tidying(settings, environments, store, clock)
         usage = HomeUsage(settings.data / "homes", store=store, clock=clock)
         async with aio.background(
             reconcile=aio.guarded("reconcile", reconcile.round, every_s=EVERY_S, clock=clock),
+            tidying=aio.guarded("software", tidying.round, every_s=tidying.EVERY_S, clock=clock),
             usage=aio.guarded("home usage", usage.round, every_s=usage.EVERY_S, clock=clock),
         ):
             yield Agent(app, bare, servers, bell, reconcile, works, environments)

@@ -1,6 +1,7 @@
 """The parts of an agent that its settings choose: launcher, environments, and the label of all that it makes."""
 
 import hashlib
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from hubfleet.agent.environments.realise import Builder
 from hubfleet.agent.environments.repositories import Repositories
 from hubfleet.agent.environments.resolve import Resolver
 from hubfleet.agent.environments.software import Environments, packaged_base_lock
+from hubfleet.agent.environments.tidying import Tidying
 from hubfleet.agent.environments.workshop import PASSED_ON, Workshop
 from hubfleet.agent.launchers import bubblewrap, limiting, networking
 from hubfleet.agent.launchers.base import Launcher
@@ -85,6 +87,23 @@ def make_builds(settings: AgentSettings, environments: Environments, clock: Cloc
         repositories=Repositories(folder / "repositories", workshop, private_hosts=settings.git_hosts),
         resolver=Resolver(folder, environments.builder.cache, workshop, clock, indexes=settings.indexes),
         environments=environments,
+        clock=clock,
+    )
+
+
+def make_tidying(settings: AgentSettings, environments: Environments, store: Store, clock: Clock) -> Tidying:
+    """Return what keeps software below its ceiling."""
+
+    async def in_use() -> frozenset[str]:
+        live = await store.run(lambda tables: tables.servers(live=True))
+        return frozenset({environments.base_digest, *(record.request.environment for record in live)})
+
+    return Tidying(
+        environments.builder,
+        settings.data / "builds" / "repositories",
+        # who shares a folder does not see whose servers use what is in it
+        ceiling_gib=math.inf if settings.software else settings.ceilings.software_gib,
+        in_use=in_use,
         clock=clock,
     )
 

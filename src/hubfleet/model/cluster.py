@@ -77,6 +77,8 @@ class Ceilings(StrictModel):
     """Memory of one server, in GiB."""
     servers: Annotated[int, Field(ge=0, le=100_000)] = 0
     """Servers that run at once, of all hubs together."""
+    software_gib: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
+    """Disk for environments and package caches, in GiB; where there is more, what nobody used lately goes. 0: 50."""
 
 
 class ClusterFile(StrictModel):

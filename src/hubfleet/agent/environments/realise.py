@@ -6,7 +6,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,8 @@ from hubfleet.errors import CommandError, LaunchError, StateError
 BUILDER_VERSION = "1"
 """Changes when the same lock is to be realised in another way."""
 MARKER = ".hubfleet-complete"
+HIDDEN = "."
+"""How the names of folders begin that are no environments: half-made ones, and those that go."""
 _TIMEOUT_S = 1800.0
 _LOOK_AGAIN_S = 0.5
 
@@ -47,6 +49,21 @@ class Builder:
     def ready(self, digest: str) -> bool:
         """Say whether it is complete."""
         return (self.path(digest) / MARKER).is_file()
+
+    def use(self, digest: str) -> Path:
+        """Return where a complete environment is, and note that it was asked for."""
+        path = self.path(digest)
+        with suppress(OSError):
+            os.utime(path / MARKER)
+        return path
+
+    async def clean_cache(self) -> None:
+        """Remove the package cache; environments that share files with it stay as they are.
+
+        Raises:
+            CommandError: it cannot be removed.
+        """
+        await self._uv(self.cache, "cache", "clean", "--quiet", "--no-config")
 
     async def make(self, digest: str, lock: str, say: Say) -> Path:
         """Make an environment unless it is there; agents that share the folder make one after the other.
@@ -97,9 +114,9 @@ class Builder:
         for folder in (self.folder.parent, self.folder, self.cache):
             folder.mkdir(parents=True, exist_ok=True)
             self.workshop.give(folder)
-        for path in self.folder.glob(".making-*"):
+        for path in self.folder.glob(f"{HIDDEN}*"):
             shutil.rmtree(path, ignore_errors=True)
-        making = Path(tempfile.mkdtemp(dir=self.folder, prefix=".making-"))
+        making = Path(tempfile.mkdtemp(dir=self.folder, prefix=f"{HIDDEN}making-"))
         (making / "lock.txt").write_text(lock)
         (making / "lock.txt").chmod(0o644)
         self.workshop.give(making)

@@ -67,7 +67,7 @@ class Environments:
         """
         digest = self.base_digest if environment == BASE else environment
         if self.builder.ready(digest):
-            return self.builder.path(digest)
+            return self.builder.use(digest)
         lock = self._base_lock if digest == self.base_digest else await asyncio.to_thread(self._known_lock, digest)
         task = self._begin(digest, lock)
         told = ""

@@ -65,6 +65,9 @@ class AgentCeilings(StrictModel):
     """Servers that start at once; two a core keep the machine answering."""
     queue: Annotated[int, Field(ge=0)] = 200
     """Starts that may wait for their turn; further ones get 429."""
+    software_gib: Annotated[float, Field(gt=0)] = 50.0
+    """GiB of the disk for environments, package cache and fetched repositories; where there is more, the cache goes
+    first, then environments that nobody used lately."""
     start_timeout_s: Annotated[float, Field(gt=0)] = 120.0
     """How long a server may take until it answers, from the end of the queue and of the software's making."""
 

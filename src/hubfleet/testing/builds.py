@@ -23,6 +23,8 @@ class FakeBuildAgent:
         """Method and id of each call, in order."""
         self.requests: dict[str, BuildRequest] = {}
         """The first request of each build."""
+        self.followed: list[tuple[str, int]] = []
+        """Each build whose events were asked for, and after which number."""
         self.locks: dict[str, str] = {}
         """Environments that were sent, by digest."""
         self.reachable = True
@@ -86,6 +88,7 @@ class FakeBuildAgent:
     async def build_events(self, build: str, *, since: int = 0) -> AsyncIterator[BuildEvent]:
         """Yield events as they come."""
         self._called("build_events", build)
+        self.followed.append((build, since))
         breaks = self._breaks
         self._found(build)
         while True:

@@ -1,9 +1,11 @@
 """Builds go on to their end, whatever happens to portal, agent and records on the way."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from hubfleet.errors import RefusedError, StateError
-from hubfleet.protocol.builds import BuildState
+from hubfleet.protocol.builds import BuildEvent, BuildState
 from hubfleet.records.tables import Tables
 from hubfleet.testing.builds import DIGEST, FakeBuildAgent
 from portals import PORTAL, Running, World, until
@@ -43,16 +45,18 @@ async def test_a_stop_waits_for_an_agent_that_is_away(portal: Running) -> None:
 
 
 async def test_a_broken_stream_is_taken_up_where_it_broke(portal: Running) -> None:
-    """Nothing is lost when the agent restarts in between."""
+    """When the agent restarts in between nothing is lost, and nothing that was read is read again."""
     ann = await portal.program()
     build = await portal.begun(ann)
     portal.agent.step(build, BuildState.FETCHING, "one")
     await portal.reached(ann, build, state="fetching")
     portal.agent.break_streams()
+    await until(lambda: len(portal.agent.followed) == 2)
     portal.agent.step(build, BuildState.RESOLVING, "two")
     await portal.reached(ann, build, state="resolving")
     portal.agent.finish(build)
     await portal.reached(ann, build, state="ready")
+    assert portal.agent.followed == [(build, 0), (build, 1)]
 
 
 async def test_an_agent_that_lost_a_build_gets_it_again(portal: Running) -> None:
@@ -162,3 +166,22 @@ async def test_a_new_portal_sends_what_an_old_one_may_not_have_sent(world: World
     async with world.portal():
         await until(lambda: digest in west.locks)
     assert older not in west.locks
+
+
+async def test_an_agent_that_loses_a_build_at_once_gets_it_again(world: World) -> None:
+    """A build that is not there when it is to be followed did not fail: it is brought there again."""
+
+    class Forgetful(FakeBuildAgent):
+        async def build_events(self, build: str, *, since: int = 0) -> AsyncIterator[BuildEvent]:
+            if ("build_events", build) not in self.calls:
+                self.forget(build)
+            async for event in super().build_events(build, since=since):
+                yield event
+
+    world.agents["here"] = Forgetful()
+    async with world.portal() as portal:
+        ann = await portal.program()
+        build = await portal.begun(ann)
+        await until(lambda: portal.agent.calls.count(("start_build", build)) == 2)
+        portal.agent.finish(build)
+        await portal.reached(ann, build, state="ready")

@@ -1,29 +1,103 @@
-"""Locks: lists of packages with hashes, named by the digest of their canonical text. Pure."""
+"""Locks: lists of packages with hashes, named by the digest of their canonical text. Pure.
+
+A line is either a package of PyPI, `numpy==2.4.6 --hash=sha256:…`, or one of a conda channel,
+`conda:conda-forge/linux-64/numpy-2.4.6-py313h0_0.conda --hash=sha256:…`. Of a channel only its name is there, so that
+each cluster takes the same package from its own mirror, and a lock can lead to no other address.
+"""
 
 import hashlib
 import re
+from collections import Counter
+from dataclasses import dataclass
 
 from hubfleet.errors import StateError
 
 MAX_LOCK_BYTES = 2_000_000
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w.,-]+\])?==[\w.+!*]+(\s*;[^\\]*)?( --hash=sha256:[0-9a-f]{64})+")
+_CONDA = re.compile(
+    r"conda:(?P<channel>[a-z0-9][a-z0-9_.-]*)/(?P<subdir>noarch|linux-[a-z0-9]+)/"
+    r"(?P<name>[a-z0-9_][a-z0-9_.-]*)-(?P<version>[A-Za-z0-9_.+!]+)-(?P<build>[A-Za-z0-9_.+]+)\.(?P<kind>conda|tar\.bz2)"
+    r" --hash=sha256:(?P<sha256>[0-9a-f]{64})",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True)
+class CondaPackage:
+    """One package of a conda channel."""
+
+    channel: str
+    """The channel's name."""
+    subdir: str
+    """`noarch`, or the platform such as `linux-64`."""
+    name: str
+    version: str
+    build: str
+    file_name: str
+    sha256: str
+
+    @property
+    def line(self) -> str:
+        """Return its line in a lock."""
+        return f"conda:{self.channel}/{self.subdir}/{self.file_name} --hash=sha256:{self.sha256}"
 
 
 def canonical(text: str) -> str:
-    """Return a lock with one sorted requirement a line, without comments and layout.
+    """Return a lock with one sorted requirement a line, conda packages first, without comments and layout.
 
     Raises:
-        StateError: it is no lock: a line has no exact version or no hash, or is an option such as `--index-url`.
+        StateError: it is no lock: a line has no exact version or no hash, or is an option such as `--index-url`; or its
+            conda packages cannot be one environment.
     """
     joined = re.sub(r"\s*\\\n\s*", " ", text)
     lines = [re.sub(r"(^|\s)#.*$", "", line).strip() for line in joined.splitlines()]
-    kept = sorted(re.sub(r"\s+", " ", line) for line in lines if line)
+    kept = sorted((re.sub(r"\s+", " ", line) for line in lines if line), key=lambda line: (not _is_conda(line), line))
     for line in kept:
-        if not _REQUIREMENT.fullmatch(line):
+        if not (_CONDA if _is_conda(line) else _REQUIREMENT).fullmatch(line):
             raise StateError(f"this line of a lock has no exact version with hashes: {line[:80]!r}")
-    return "\n".join(kept) + "\n"
+    whole = "\n".join(kept) + "\n"
+    _check(conda_packages(whole))
+    return whole
 
 
 def digest(canonical_lock: str) -> str:
     """Return the name of an environment: SHA-256 of its canonical lock."""
     return hashlib.sha256(canonical_lock.encode()).hexdigest()
+
+
+def conda_packages(canonical_lock: str) -> list[CondaPackage]:
+    """Return a lock's packages of conda channels; none: all are PyPI's."""
+    found = [match for line in canonical_lock.splitlines() if (match := _CONDA.fullmatch(line))]
+    return [
+        CondaPackage(
+            match["channel"],
+            match["subdir"],
+            match["name"],
+            match["version"],
+            match["build"],
+            f"{match['name']}-{match['version']}-{match['build']}.{match['kind']}",
+            match["sha256"],
+        )
+        for match in found
+    ]
+
+
+def requirements(canonical_lock: str) -> str:
+    """Return a lock's packages of PyPI, as text that uv reads."""
+    return "".join(f"{line}\n" for line in canonical_lock.splitlines() if line and not _is_conda(line))
+
+
+def _check(packages: list[CondaPackage]) -> None:
+    names = Counter(package.name for package in packages)
+    twice = sorted(name for name, count in names.items() if count > 1)
+    if twice:
+        raise StateError(f"the lock has two versions of {', '.join(twice[:5])}")
+    if packages and "python" not in names:
+        raise StateError("the lock has conda packages and no Python among them")
+    platforms = sorted({package.subdir for package in packages} - {"noarch"})
+    if len(platforms) > 1:
+        raise StateError(f"the lock is for two platforms: {', '.join(platforms)}")
+
+
+def _is_conda(line: str) -> bool:
+    return line.startswith("conda:")

@@ -1,0 +1,79 @@
+"""Locks: one canonical text for packages of PyPI and of conda channels, in which nothing leads elsewhere."""
+
+import pytest
+
+from hubfleet.agent.environments import locks
+from hubfleet.errors import StateError
+
+HASH = f"--hash=sha256:{'a' * 64}"
+PYTHON = f"conda:conda-forge/linux-64/python-3.13.5-h1_0_cpython.conda {HASH}"
+TZDATA = f"conda:conda-forge/noarch/tzdata-2025b-0.tar.bz2 {HASH}"
+SIX = f"six==1.16.0 {HASH}"
+BOTH = f"{TZDATA}\n\n# six\n{SIX}\n{PYTHON}\n"
+
+
+def test_both_kinds_are_sorted_conda_first() -> None:
+    """The same packages have the same text, however they were written down."""
+    found = locks.canonical(BOTH)
+    assert found == f"{PYTHON}\n{TZDATA}\n{SIX}\n"
+    assert locks.canonical(f"{SIX}\n{PYTHON}\n{TZDATA}") == found == locks.canonical(found)
+
+
+def test_parts_are_told_apart() -> None:
+    """rattler gets the one, uv the other."""
+    found = locks.canonical(BOTH)
+    assert locks.requirements(found) == f"{SIX}\n"
+    python, tzdata = locks.conda_packages(found)
+    assert (python.name, python.version, python.build, python.subdir) == (
+        "python",
+        "3.13.5",
+        "h1_0_cpython",
+        "linux-64",
+    )
+    assert (tzdata.channel, tzdata.file_name, tzdata.sha256) == ("conda-forge", "tzdata-2025b-0.tar.bz2", "a" * 64)
+    assert [python.line, tzdata.line] == [PYTHON, TZDATA]
+
+
+def test_a_lock_of_pypi_alone_keeps_its_digest() -> None:
+    """What was made before conda was known is found again."""
+    text = locks.canonical(f"six==1.16.0 \\\n    {HASH}\n")
+    assert text == f"{SIX}\n"
+    assert locks.digest(text) == "ee47849b79d92fa84a292e42000c5e4606b931258342d3c4bbcdadf3c067ef98"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"conda:https://elsewhere.example/noarch/x-1-0.conda {HASH}",
+        f"conda:../noarch/x-1-0.conda {HASH}",
+        f"conda:conda-forge/label/dev/noarch/x-1-0.conda {HASH}",
+        f"conda:conda-forge/noarch/../x-1-0.conda {HASH}",
+        f"conda:conda-forge/noarch/x-1-0.conda?x {HASH}",
+        f"conda:conda-forge/win-64/x-1-0.conda {HASH}",
+        f"conda:conda-forge/noarch/x-1.conda {HASH}",
+        f"conda:conda-forge/noarch/x-1-0.zip {HASH}",
+        "conda:conda-forge/noarch/x-1-0.conda",
+        "conda:conda-forge/noarch/x-1-0.conda --hash=sha256:abc",
+        f"https://conda.anaconda.org/conda-forge/noarch/x-1-0.conda {HASH}",
+        "--index-url https://elsewhere.example",
+        "six==1.16.0",
+    ],
+)
+def test_what_is_no_exact_package_with_a_hash_is_refused(line: str) -> None:
+    """Neither an address, nor a way out of the channel, nor a package without its hash."""
+    with pytest.raises(StateError, match="no exact version with hashes"):
+        locks.canonical(f"{PYTHON}\n{line}\n")
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([PYTHON, PYTHON.replace("3.13.5", "3.12.1")], "two versions of python"),
+        ([TZDATA], "no Python"),
+        ([PYTHON, f"conda:conda-forge/linux-aarch64/x-1-0.conda {HASH}"], "two platforms"),
+    ],
+)
+def test_conda_packages_that_cannot_be_one_environment_are_refused(lines: list[str], said: str) -> None:
+    """Before anything is fetched."""
+    with pytest.raises(StateError, match=said):
+        locks.canonical("\n".join(lines))

@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from hubfleet.errors import CommandError
 
+_DRAIN_S = 5.0
 MAX_OUTPUT_CHARACTERS = 50_000_000
 """What a command may say where its output is kept in memory; strangers' code writes without end."""
 Child = subprocess.Popen[bytes]
@@ -128,16 +129,16 @@ async def run_async(
     try:
         async with asyncio.timeout(timeout_s):
             _, out, err = await asyncio.gather(
-                _tell(process, stdin), _read(process.stdout, each_line), _read(process.stderr, None)
+                _tell(process, stdin), _read(process, process.stdout, each_line), _read(process, process.stderr, None)
             )
             await process.wait()
     except BaseException as error:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        await _kill(process)
         if isinstance(error, TimeoutError):
             raise CommandError(f"{command[0]!r} took longer than {timeout_s:g} s") from error
         raise
+    if max(len(out), len(err)) > MAX_OUTPUT_CHARACTERS:
+        raise CommandError(f"{command[0]!r} said more than {MAX_OUTPUT_CHARACTERS:,} characters")
     finished = Finished(process.returncode or 0, out, err)
     if check and finished.status:
         raise CommandError(f"{command[0]!r} ended with status {finished.status}", hint=_last_line(finished))
@@ -267,15 +268,34 @@ async def _tell(process: asyncio.subprocess.Process, text: str) -> None:
     process.stdin.close()
 
 
-async def _read(stream: asyncio.StreamReader | None, each_line: Callable[[str], None] | None) -> str:
-    """Read to the end, in pieces rather than lines: a line may be longer than any buffer."""
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    """End a process and reap it; asyncio sees its end only once nobody has to read its output any more."""
+    if process.returncode is not None:
+        return
+    process.kill()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_S):
+            for stream in (process.stdout, process.stderr):
+                while stream is not None and await stream.read(65536):
+                    pass
+            await process.wait()
+
+
+async def _read(
+    process: asyncio.subprocess.Process,
+    stream: asyncio.StreamReader | None,
+    each_line: Callable[[str], None] | None,
+) -> str:
+    """Read to the end, in pieces rather than lines: a line may be longer than any buffer. Ends who never ends."""
     assert stream is not None
     text, told = "", 0
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     while piece := await stream.read(65536):
-        text += decoder.decode(piece)
         if len(text) > MAX_OUTPUT_CHARACTERS:
-            raise CommandError(f"a command said more than {MAX_OUTPUT_CHARACTERS:,} characters")
+            with suppress(ProcessLookupError):
+                process.kill()
+            continue
+        text += decoder.decode(piece)
         while each_line and (end := text.find("\n", told)) >= 0:
             each_line(text[told:end])
             told = end + 1

@@ -25,6 +25,7 @@ def set_up(c: Any, program: HubProgram) -> None:
         "hub_website": hub.branding.website or "",
         "hub_own_logo": bool(program.logo),
         "hub_staging_for": hub.twin_of,
+        "hub_portal": "/services/portal/" if program.portal_url else "",
         "sign_in_pages": pages.links(program),
         "announcement": str(escape(hub.announcement)),
         # JupyterHub calls what is callable here with the person who looks

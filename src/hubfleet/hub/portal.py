@@ -28,6 +28,8 @@ def set_up(c: Any, program: HubProgram, secret: Callable[[str], str]) -> None:
         "oauth_no_confirm": True,
         # on the hub's own host, also where people have hosts of their own
         "oauth_redirect_uri": CALLBACK,
+        # by this scope in a person's session the portal knows an admin; others have sessions without it
+        "oauth_client_allowed_scopes": ["admin-ui"],
         "display": False,
         # a portal that is down holds the hub's own start up for no longer
         "timeout": 1,

@@ -30,7 +30,10 @@ PASSED_ON = (
     "UV_SYSTEM_CERTS",
 )
 """Environment variables of the agent that say how to reach a package index."""
-_IN_UMASK = 'umask 022; exec "$@"'
+_FILE_GIB, _MEMORY_GIB, _PROCESSES = 8, 16, 1024
+"""What one tool may make of one file, of address space, and the builder of processes: more than any needs."""
+_WITHIN = f"umask 022; ulimit -f {_FILE_GIB * 2 * 1024**2}; ulimit -v {_MEMORY_GIB * 1024**2}; "
+_PROCESSES_OF_ITS_OWN = f"ulimit -p {_PROCESSES}; "
 _OUTSIDE = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
 """How names become addresses; for steps that see the network."""
 _UID = 1000
@@ -57,6 +60,7 @@ class Workshop:
         environment: Mapping[str, str],
         reads: Sequence[Path] = (),
         writes: Sequence[Path] = (),
+        places: Mapping[Path, Path] | None = None,
         texts: Mapping[str, str] | None = None,
         stdin: str = "",
         network: bool = True,
@@ -71,6 +75,7 @@ class Workshop:
             environment: its variables, besides those that say how to reach the index.
             reads: further files and folders that it sees, at their own paths.
             writes: folders that it may write.
+            places: folders that it may write and sees elsewhere: path inside -> folder.
             texts: files of text that only it sees: path -> content.
             stdin: what it reads.
             network: whether it sees the network.
@@ -82,13 +87,16 @@ class Workshop:
             CommandError: it cannot be started, took too long, or failed.
         """
         variables = {**self.variables, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **environment}
-        whole = ["/bin/sh", "-c", _IN_UMASK, "sh", *command]
+        # an ordinary user's limit would count all that this user runs
+        within = _WITHIN if self.uid is None else _WITHIN + _PROCESSES_OF_ITS_OWN
+        whole = ["/bin/sh", "-c", f'{within}exec "$@"', "sh", *command]
         with ExitStack() as stack:
             fds: dict[str, int] = {}
             if self.bwrap is not None:
                 fds = {path: stack.enter_context(in_memory(text.encode())) for path, text in (texts or {}).items()}
                 binds = [Bind(path, PurePosixPath(path), optional=True) for path in (*reads, *self._tools())]
                 binds += [Bind(path, PurePosixPath(path), writable=True) for path in writes]
+                binds += [Bind(path, PurePosixPath(at), writable=True) for at, path in (places or {}).items()]
                 whole = self._boxed(self.bwrap, whole, binds, texts or {}, fds, network=network)
             return await process.run_async(
                 whole,

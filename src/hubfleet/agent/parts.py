@@ -10,6 +10,7 @@ from pathlib import Path
 from hubfleet._kit import plugins
 from hubfleet._kit.clock import Clock
 from hubfleet.agent.environments.builds import Builds
+from hubfleet.agent.environments.conda import CHANNELS
 from hubfleet.agent.environments.realise import Builder
 from hubfleet.agent.environments.repositories import Repositories
 from hubfleet.agent.environments.resolve import Resolver
@@ -76,6 +77,7 @@ async def make_environments(settings: AgentSettings, store: Store) -> Environmen
             bwrap=bubblewrap.find() if settings.sandbox == "bubblewrap" else None,
         ),
         indexes=settings.indexes,
+        channels=settings.channels or CHANNELS,
     )
     return Environments(builder, base_lock=lock)
 

@@ -52,7 +52,6 @@ CLUSTER = (
     Unsupported("launcher", values=frozenset({"container", "kubernetes", "slurm"}), hint="use `launcher: process`"),
     Unsupported("sandbox", values=frozenset({"none"}), hint="use `sandbox: bubblewrap`"),
     Unsupported("provider", NOWHERE),
-    Unsupported("channels", NOWHERE),
     Unsupported("registries", NOWHERE),
 )
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from hubfleet.model.base import StrictModel
-from hubfleet.model.text import PackageIndex, ServerAddress, Title, WebAddress, wrong
+from hubfleet.model.text import ChannelName, PackageIndex, ServerAddress, Title, WebAddress, wrong
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 
@@ -102,6 +102,11 @@ class ClusterFile(StrictModel):
     """User ids given to people where the agent is root, one for each hub and person, never twice."""
     indexes: tuple[PackageIndex, ...] = ()
     """Package indexes for environments, asked in this order; empty: PyPI. Universities' mirrors go here."""
+    channels: dict[ChannelName, PackageIndex] = {}
+    """Conda channels that an environment.yml may name, and where each one or its mirror is; the first one serves files
+    that name none. Empty: conda-forge, bioconda, pytorch and nvidia from https://conda.anaconda.org. Given, it replaces
+    them all, so that a cluster with mirrors asks nobody else. `defaults` and `anaconda` stand for the first channel, as
+    Anaconda's terms ask most universities for a licence, unless they are named here too."""
     git_hosts: tuple[ServerAddress, ...] = ()
     """Hosts of git servers with private addresses that builds may fetch from; others of that kind are refused."""
     ceilings: Ceilings = Ceilings()

@@ -89,6 +89,12 @@ def _index(text: str) -> str:
     return text
 
 
+def _channel(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,62}", text):
+        raise wrong(f"{text[:60]!r} is not the name of a channel", "as repositories name it, such as conda-forge")
+    return text
+
+
 def _server(text: str) -> str:
     try:
         ipaddress.ip_address(text)
@@ -134,6 +140,8 @@ WebAddress: TypeAlias = Annotated[str, AfterValidator(_web_address)]
 """A full http or https address."""
 PackageIndex: TypeAlias = Annotated[str, AfterValidator(_index)]
 """The address of a package index, such as https://pypi.org/simple."""
+ChannelName: TypeAlias = Annotated[str, AfterValidator(_channel)]
+"""A conda channel, as an environment.yml names it."""
 EntityId: TypeAlias = Annotated[str, AfterValidator(_entity)]
 """How SAML names an identity provider: a web address, or a urn."""
 Title: TypeAlias = Annotated[str, Field(min_length=1, max_length=120)]

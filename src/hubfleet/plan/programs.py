@@ -59,6 +59,7 @@ def _agent(fleet: Fleet, cluster: Cluster, machine: Machine) -> Resource:
         "network": cluster.network,
         "uids": cluster.uids,
         "indexes": ", ".join(cluster.indexes),
+        "channels": ", ".join(f"{name}: {address}" for name, address in cluster.channels.items()),
         "git_hosts": ", ".join(cluster.git_hosts),
         "hubs": ", ".join(hub.name for hub in hubs),
         **flatten(cluster.ceilings, "ceilings"),
@@ -87,6 +88,7 @@ def _agent_settings(fleet: Fleet, cluster: Cluster, hubs: Sequence[Hub], machine
             "uids": (cluster.uid_range[0], cluster.uid_range[-1]),
             "ceilings": _ceilings(cluster),
             "indexes": cluster.indexes,
+            "channels": cluster.channels,
             "git_hosts": cluster.git_hosts,
             "hubs": [_agent_hub(hub, machine, cluster) for hub in hubs],
             "callers": [

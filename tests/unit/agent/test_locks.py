@@ -20,7 +20,7 @@ def test_both_kinds_are_sorted_conda_first() -> None:
 
 
 def test_parts_are_told_apart() -> None:
-    """rattler gets the one, uv the other."""
+    """Rattler gets the one, uv the other."""
     found = locks.canonical(BOTH)
     assert locks.requirements(found) == f"{SIX}\n"
     python, tzdata = locks.conda_packages(found)

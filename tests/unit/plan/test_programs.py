@@ -115,3 +115,14 @@ def test_a_given_secret_is_not_generated(tmp_path: Path) -> None:
     assert "sea/shared-password" in found.given
     assert "sea/shared-password" not in found.secrets
     assert "sea/admin-password" in found.secrets
+
+
+def test_channels_reach_the_agent_in_their_order(tmp_path: Path) -> None:
+    """The first one serves files that name none."""
+    channels = {"forge-mirror": "https://mirror.example.org/forge", "bioconda": "https://mirror.example.org/bio"}
+    cluster = f"kind: machine\nchannels: {json.dumps(channels)}\n"
+    fleet = loaded(tmp_path, {"clusters/here.yaml": cluster}, hub=HUB).fleet
+    found = {item.id: item for item in programs.resources(fleet, machine(fleet))}
+    told = settings(found["agent here"])["channels"]
+    assert isinstance(told, dict)
+    assert list(told.items()) == list(channels.items())

@@ -1,13 +1,17 @@
-"""Making an environment from a lock by uv: complete or absent, compiled, the builder's own, read-only for servers."""
+"""Making an environment from a lock: complete or absent, compiled, the builder's own, read-only for servers.
+
+Locks of PyPI's packages alone are made by uv here; those with conda packages in `prefixes`.
+"""
 
 import asyncio
+import hashlib
 import os
 import platform
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +19,8 @@ import uv
 
 from hubfleet._kit import process
 from hubfleet._kit.files import locked, write_atomic
+from hubfleet.agent.environments import locks, prefixes
+from hubfleet.agent.environments.conda import CHANNELS, Conda
 from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.errors import CommandError, LaunchError, StateError
 
@@ -41,10 +47,26 @@ class Builder:
     """How its tools run, and with which Python."""
     indexes: Sequence[str] = ()
     """Package indexes, in order; empty: PyPI, or what the workshop's variables say."""
+    channels: Mapping[str, str] = field(default_factory=lambda: CHANNELS)
+    """Allowed conda channels, and where they are."""
+
+    @property
+    def conda(self) -> Conda:
+        """What installs conda packages; its cache goes with uv's."""
+        return Conda(self.workshop, self.cache / "conda", self.channels)
 
     def path(self, digest: str) -> Path:
-        """Return where the environment of a lock is, or will be."""
+        """Return where the environment of a lock is; where none is yet, it will be here or at `prefix`."""
+        prefix = self.prefix(digest)
+        if (prefix / MARKER).is_file():
+            return prefix
         return self.folder / realisation_key(digest, python_version(self.workshop.python))
+
+    def prefix(self, digest: str) -> Path:
+        """Return where the environment of a lock is, or will be, if the lock has conda packages."""
+        # their files name it, so that an environment which was moved counts for absent
+        place = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:8]
+        return self.folder / f"{digest[:32]}-{architecture()}-conda{BUILDER_VERSION}-{place}"
 
     def ready(self, digest: str) -> bool:
         """Say whether it is complete."""
@@ -76,13 +98,11 @@ class Builder:
         Raises:
             LaunchError: it cannot be made.
         """
-        target = self.path(digest)
-        if self.ready(digest):
-            return target
-        async with self._alone(say):
-            if not self.ready(digest):
-                await self._make(digest, lock, say)
-        return target
+        if not self.ready(digest):
+            async with self._alone(say):
+                if not self.ready(digest):
+                    await self._make(digest, lock, say)
+        return self.path(digest)
 
     @asynccontextmanager
     async def _alone(self, say: Say) -> AsyncIterator[None]:
@@ -100,9 +120,14 @@ class Builder:
 
     async def _make(self, digest: str, lock: str, say: Say) -> None:
         making = await asyncio.to_thread(self._prepare, lock)
+        target = self.path(digest)
         try:
-            await self._fill(making, say)
-            await asyncio.to_thread(self._complete, making, self.path(digest), digest)
+            if locks.conda_packages(lock):
+                target = self.prefix(digest)
+                await prefixes.fill(self.conda, lock, target, making, index=index_options(self.indexes), say=say)
+            else:
+                await self._fill(making, say)
+            await asyncio.to_thread(self._complete, making, target, digest)
         except CommandError as error:
             # what it said at last tells more than which command it was
             raise LaunchError(f"the software cannot be installed: {error.hint or error.message}") from error
@@ -163,7 +188,7 @@ class Builder:
     def _complete(self, making: Path, target: Path, digest: str) -> None:
         prefix = making / "prefix"
         if not (prefix / "bin" / "python").exists():
-            raise LaunchError("the software cannot be installed: uv made no Python")
+            raise LaunchError("the software cannot be installed: there is no Python in it")
         write_atomic(prefix / MARKER, digest + "\n")
         os.sync()
         if target.exists():

@@ -115,6 +115,9 @@ class AgentSettings(StrictModel):
     indexes: tuple[str, ...] = ()
     """Package indexes for environments, asked in this order; empty: PyPI, or what the agent's environment variables
     say."""
+    channels: dict[str, str] = {}
+    """Conda channels and where they are, the one for files that name none first; empty: conda-forge, bioconda, pytorch
+    and nvidia from https://conda.anaconda.org."""
     git_hosts: tuple[str, ...] = ()
     """Hosts of git servers that builds may ask though their addresses are not public."""
     base_lock: Path | None = None

@@ -1,0 +1,101 @@
+"""Making a conda prefix from a lock: conda's packages by rattler, PyPI's by uv, then all of it compiled.
+
+uv asks the prefix's own Python what it is, and with it code of packages can run. So from there on the sandbox has the
+unfinished prefix alone, whose files are shared with nothing: neither a cache nor another environment can be reached.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import uv
+
+from hubfleet.agent.environments import locks
+from hubfleet.agent.environments.conda import Conda
+from hubfleet.agent.environments.workshop import Workshop
+
+_LOCK = "/run/hubfleet/lock.txt"
+_TIMEOUT_S = 1800.0
+
+
+async def fill(
+    conda: Conda,
+    lock: str,
+    prefix: Path,
+    making: Path,
+    *,
+    index: Sequence[str],
+    say: Callable[[str], Awaitable[None]],
+) -> None:
+    """Install and compile all packages of a lock.
+
+    Args:
+        conda: installs conda packages.
+        lock: canonical text.
+        prefix: where the environment will be; its files name it.
+        making: folder to work in; the environment is its `prefix` afterwards.
+        index: uv's options for package indexes.
+        say: gets each step's name.
+
+    Raises:
+        LaunchError: a conda package cannot be had.
+        CommandError: another step fails.
+    """
+    workshop = conda.workshop
+    folder, home = await asyncio.to_thread(_folders, workshop, making)
+    packages = locks.conda_packages(lock)
+    await say(f"installing {len(packages)} conda packages")
+    await conda.install(packages, prefix, folder)
+    wanted = locks.requirements(lock)
+    if wanted:
+        await say("installing packages of PyPI")
+        await _install(workshop, wanted, prefix, {prefix: folder, home: home}, index)
+    await say("compiling")
+    version = next(package.version for package in packages if package.name == "python")
+    await _compile(workshop, prefix, folder, ".".join(version.split(".")[:2]))
+
+
+async def _install(
+    workshop: Workshop, wanted: str, prefix: Path, places: dict[Path, Path], index: Sequence[str]
+) -> None:
+    tool, home = Path(uv.find_uv_bin()), list(places)[-1]
+    await workshop.run(
+        [
+            *(str(tool), "pip", "install", "--quiet", "--no-config", "--no-progress", "--break-system-packages"),
+            *("--python", str(prefix / "bin" / "python"), "--require-hashes", "--no-deps", "--only-binary", ":all:"),
+            *(*index, "--requirements", _LOCK),
+        ],
+        environment={
+            "HOME": str(home),
+            "UV_CACHE_DIR": str(home / "cache"),
+            "UV_PYTHON_DOWNLOADS": "never",
+            "UV_LINK_MODE": "copy",
+        },
+        reads=[tool],
+        places=places,
+        texts={_LOCK: wanted},
+        timeout_s=_TIMEOUT_S,
+    )
+
+
+async def _compile(workshop: Workshop, prefix: Path, folder: Path, version: str) -> None:
+    await workshop.run(
+        # -S: without the packages' own starting code; some packages have files that are not meant for this Python
+        [
+            *(str(prefix / "bin" / "python"), "-I", "-S", "-m", "compileall", "-q", "-j", "0"),
+            str(prefix / "lib" / f"python{version}"),
+        ],
+        environment={"HOME": "/tmp"},  # noqa: S108 - the sandbox's own
+        places={prefix: folder},
+        network=False,
+        timeout_s=_TIMEOUT_S,
+        check=False,
+    )
+
+
+def _folders(workshop: Workshop, making: Path) -> tuple[Path, Path]:
+    folder, home = making / "prefix", making / "home"
+    for path in (folder, home):
+        path.mkdir()
+        workshop.give(path)
+    return folder, home

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from browser.people import Visitor, visit
-from machines import ROOT, Machine, machine, up
+from machines import CLUSTER, ROOT, Machine, machine, up
 
 FLAGS = (
     "--no-sandbox",
@@ -36,8 +36,11 @@ def chromium() -> Path:
 def fleet() -> Iterator[Machine]:
     """Bring up the quickstart's hubs, on a port and in a data folder of the test's own."""
     hubs = {f"hubs/{path.name}": path.read_text() for path in QUICKSTART.glob("*.yaml")}
-    with machine(hubs) as made, up(made):
-        yield made
+    with machine(hubs) as made:
+        cluster = made.folder / "clusters" / f"{CLUSTER}.yaml"
+        cluster.write_text(cluster.read_text() + "git_hosts: [127.0.0.1]\n")
+        with up(made):
+            yield made
 
 
 @pytest.fixture(scope="package")

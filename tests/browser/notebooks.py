@@ -18,7 +18,7 @@ def trapezoid_rule() -> Path:
     path = CACHE / Path(MEMBER).name
     if not path.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
-        python = next(SOFTWARE.glob("environments/*/bin/python"))
+        python = next(SOFTWARE.glob("environments/*/lib/python*/site-packages/pip")).parents[3] / "bin" / "python"
         download = ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-binary=:all:"]
         process.run([str(python), *download, f"--dest={CACHE}", f"{PACKAGE}=={VERSION}"], timeout_s=300)
         with tarfile.open(CACHE / f"{PACKAGE}-{VERSION}.tar.gz") as archive:

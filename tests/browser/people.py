@@ -79,7 +79,7 @@ class Visitor:
         expect(item).to_be_visible()
         item.dblclick()
         # whoever runs cells before is asked which kernel it shall be; the notebook's own sign of it says idle too early
-        idle = self.page.get_by_role("button", name=re.compile(r"^Python 3 .* [|] Idle$"))
+        idle = self.page.get_by_role("button", name=re.compile(r"^Python 3[. ].* [|] Idle$"))
         expect(idle).to_be_visible(timeout=START_S * 1000)
 
     def see_end(self) -> None:

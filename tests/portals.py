@@ -6,7 +6,7 @@ import hashlib
 import html
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from hubfleet.model.settings.portal import PortalSettings
 from hubfleet.portal import app
 from hubfleet.portal.app import Portal
 from hubfleet.protocol.hub_api import HubApi
-from hubfleet.testing.builds import FakeBuildAgent
+from hubfleet.testing.builds import LOCK, FakeBuildAgent
 from hubfleet.testing.clock import FakeClock
 
 ORIGIN = "http://ocean.localhost:8000"
@@ -57,10 +57,10 @@ class FakeHub:
             ]
         )
 
-    def person(self, name: str, *scopes: str, kind: str = "user") -> str:
+    def person(self, name: str, *scopes: str, kind: str = "user", groups: Sequence[str] = ()) -> str:
         """Return a new token of somebody."""
         token = f"token-of-{name}-{secrets.token_hex(4)}"
-        self.tokens[token] = {"kind": kind, "name": name, "groups": [], "scopes": list(scopes or [ACCESS])}
+        self.tokens[token] = {"kind": kind, "name": name, "groups": list(groups), "scopes": list(scopes or [ACCESS])}
         return token
 
     async def user(self, request: Request) -> JSONResponse:
@@ -162,16 +162,16 @@ class Running:
         transport = httpx.ASGITransport(self.portal.app)
         return await self.ending.enter_async_context(Browser(transport=transport, base_url=origin))
 
-    async def program(self, name: str = "ann", *scopes: str, kind: str = "user") -> Browser:
+    async def program(self, name: str = "ann", *scopes: str, kind: str = "user", groups: Sequence[str] = ()) -> Browser:
         """Return a caller with a token in the header."""
         caller = await self.browser()
-        caller.headers["Authorization"] = f"token {self.world.hub.person(name, *scopes, kind=kind)}"
+        caller.headers["Authorization"] = f"token {self.world.hub.person(name, *scopes, kind=kind, groups=groups)}"
         return caller
 
-    async def signed_in(self, name: str = "ann", *scopes: str) -> Browser:
+    async def signed_in(self, name: str = "ann", *scopes: str, groups: Sequence[str] = ()) -> Browser:
         """Return a browser that somebody has signed in with."""
         browser = await self.browser()
-        token = self.world.hub.person(name, *scopes)
+        token = self.world.hub.person(name, *scopes, groups=groups)
         begun = await browser.get(f"{PORTAL}environments")
         assert begun.status_code == 302, begun.text
         ended = await browser.get(self.world.hub.authorize(begun.headers["location"], token))
@@ -187,6 +187,14 @@ class Running:
         if agent.reachable and agent.refusal is None:
             await until(lambda: ("build_events", build) in agent.calls)
         return build
+
+    async def made(self, name: str = "ann", *, lock: str = LOCK, **more: object) -> str:
+        """Let somebody make an environment, and return its digest."""
+        caller = await self.program(name)
+        build = await self.begun(caller, **more)
+        digest = self.agent.finish(build, lock)
+        await self.reached(caller, build, state="ready")
+        return digest
 
     async def reached(self, caller: Browser, build: str, **wanted: object) -> dict[str, object]:
         """Wait until a build is as wanted, and return it."""

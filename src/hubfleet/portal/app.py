@@ -21,9 +21,11 @@ from hubfleet.model.settings.hub import AgentAddress
 from hubfleet.model.settings.portal import PortalSettings
 from hubfleet.portal import problems, sign_in
 from hubfleet.portal.features.builds import api as builds_api
+from hubfleet.portal.features.builds import environment_pages, environments_api
 from hubfleet.portal.features.builds import pages as builds_pages
 from hubfleet.portal.features.builds.agents import BuildAgent
 from hubfleet.portal.features.builds.builds import Builds
+from hubfleet.portal.features.builds.environments import Environments
 from hubfleet.portal.features.builds.sending import EVERY_S, Sending
 from hubfleet.portal.forgery import Forgery
 from hubfleet.portal.limits import SmallBodies
@@ -110,7 +112,7 @@ async def wired(
             agents = clients
         sending = Sending(agents, records, clock)
         builds = Builds(settings, agents=agents, records=records, sending=sending, clock=clock)
-        app.state.builds = builds
+        app.state.builds, app.state.environments = builds, Environments(records)
         ending.push_async_callback(builds.close)
         await builds.resume()
         async with aio.background(sending=aio.guarded("sending", sending.round, every_s=EVERY_S, clock=clock)):
@@ -137,9 +139,10 @@ def application(settings: PortalSettings, hub: HubApi, clock: Clock) -> FastAPI:
     app.state.look = Look(settings, app.state.forgery)
     problems.install(app)
     routes = APIRouter(prefix=PREFIX.rstrip("/"))
-    for part in (sign_in.routes, builds_pages.routes, _open_routes()):
+    for part in (sign_in.routes, builds_pages.routes, environment_pages.routes, _open_routes()):
         routes.include_router(part, include_in_schema=False)
-    routes.include_router(builds_api.routes, prefix="/api")
+    for api in (builds_api.routes, environments_api.routes):
+        routes.include_router(api, prefix="/api")
     app.include_router(routes)
     app.mount(f"{PREFIX}static", StaticFiles(directory=PAGES / "static" / "portal"))
     app.add_middleware(SmallBodies)

@@ -16,6 +16,7 @@ from hubfleet._kit.clock import Clock
 from hubfleet.errors import RefusedError
 from hubfleet.portal.sealing import Seal
 from hubfleet.protocol.hub_api import HubApi, HubIdentity
+from hubfleet.records.entries import Reader
 
 SERVICE = "portal"
 PREFIX = f"/services/{SERVICE}/"
@@ -47,13 +48,20 @@ class Person:
     """As records know them: JupyterHub's name, or `service/NAME`, which no person can be called."""
     service: bool = False
     admin: bool = False
+    groups: frozenset[str] = frozenset()
+    """The hub's groups that they are in."""
     session: str = ""
     """What a forged request cannot know of the browser's session; empty for a token in the header."""
 
     @property
     def sees(self) -> str | None:
-        """Whose builds and environments they may see; None: everybody's."""
+        """Whose builds they may see; None: everybody's."""
         return None if self.admin or self.service else self.name
+
+    @property
+    def reader(self) -> Reader:
+        """Which environments they may see."""
+        return Reader(person=self.name, groups=self.groups, everything=self.sees is None)
 
 
 @dataclass
@@ -96,7 +104,8 @@ class People:
             )
         service = identity.kind == "service"
         name = f"service/{identity.name}" if service else identity.name
-        return Person(name, service=service, admin=ADMIN in identity.scopes, session=session)
+        admin, groups = ADMIN in identity.scopes, frozenset(identity.groups)
+        return Person(name, service=service, admin=admin, groups=groups, session=session)
 
     def new_session(self, token: SecretStr) -> str:
         """Return the value of a new session's cookie."""

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import ConfigDict
 
 from hubfleet.model.base import StrictModel
+from hubfleet.model.sharing import NOBODY
 
 
 class BuildEntry(StrictModel):
@@ -56,12 +57,23 @@ class BuildChanges(TypedDict, total=False):
     seq: int
 
 
+class Reader(StrictModel):
+    """Who reads, as far as it decides what they see."""
+
+    person: str
+    groups: frozenset[str] = frozenset()
+    everything: bool = False
+    """Whether they see what others keep to themselves."""
+
+
 class EnvironmentEntry(StrictModel):
-    """One environment as somebody sees it."""
+    """One environment of one person."""
 
     digest: str
     name: str
     owner: str
+    shared_with: str = NOBODY
+    """Who else sees it: a word of `model.sharing`."""
     lock: str = ""
     """The text of which the digest is the SHA-256; empty in lists."""
     packages_until: str = ""
@@ -69,3 +81,10 @@ class EnvironmentEntry(StrictModel):
     """The build that it comes from."""
     created: datetime
     last_used: datetime | None = None
+
+
+class EnvironmentChanges(TypedDict, total=False):
+    """What its owner may change of an environment."""
+
+    name: str
+    shared_with: str

@@ -57,14 +57,18 @@ class BuildRow(Base):
 
 
 class EnvironmentRow(Base):
-    """One environment, named by its lock's digest."""
+    """One environment of one person, named by its lock's digest; others may have the same under names of their own."""
 
     __tablename__ = "environments"
-    __table_args__ = (Index("environments_by_owner", "owner", "created"),)
+    __table_args__ = (
+        Index("environments_by_owner", "owner", "created"),
+        Index("environments_by_sharing", "shared_with"),
+    )
 
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(300), primary_key=True)
     name: Mapped[str] = mapped_column(String(300))
-    owner: Mapped[str] = mapped_column(String(300))
+    shared_with: Mapped[str] = mapped_column(String(300))
     lock: Mapped[str] = mapped_column(Text)
     packages_until: Mapped[str] = mapped_column(String(40))
     made_from: Mapped[uuid.UUID] = mapped_column(ForeignKey("builds.id", name="environments_made_from"))

@@ -6,13 +6,13 @@ from typing import Unpack
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select, true
+from sqlalchemy import ColumnElement, or_, select, true
 from sqlalchemy.orm import Session, defer
 
-from hubfleet.records.entries import BuildChanges, BuildEntry, EnvironmentEntry
+from hubfleet.model.sharing import EVERYBODY, with_group
+from hubfleet.records.entries import BuildChanges, BuildEntry, EnvironmentChanges, EnvironmentEntry, Reader
 from hubfleet.records.models import BuildRow, EnvironmentRow
 
-_READY = "ready"
 NAME_MAX = 100
 
 
@@ -56,82 +56,88 @@ class Tables:
         return [BuildEntry.model_validate(row) for row in self._session.scalars(query)]
 
     def make_environment(self, made: EnvironmentEntry) -> None:
-        """Write an environment down; one that is there already stays as it is: its digest says what is in it."""
-        if self._session.get(EnvironmentRow, made.digest) is None:
+        """Write an environment down; one that its owner has already stays as it is: its digest says what is in it."""
+        if self._session.get(EnvironmentRow, (made.digest, made.owner)) is None:
             self._session.add(EnvironmentRow(**made.model_dump()))
 
-    def environment(self, digest: str, person: str | None) -> EnvironmentEntry | None:
-        """Return one environment, if a person may see it (None: whoever it belongs to)."""
-        row = self._session.get(EnvironmentRow, digest)
-        return None if row is None else self._seen_by(person, row, lock=row.lock)
+    def environment(self, digest: str, reader: Reader) -> EnvironmentEntry | None:
+        """Return an environment with its lock, if somebody may see it: their own, or else whose is shared most widely.
 
-    def environments(self, person: str | None, *, search: str = "", limit: int) -> list[EnvironmentEntry]:
-        """Return the environments that a person has or built (None: all), newest first, without their locks.
-
-        A search looks at names, and at the repositories that the person built them from.
+        Two people whose repositories lead to the same lock have it under names of their own, and neither learns of the
+        other.
         """
-        built = select(BuildRow.digest).where(BuildRow.state == _READY)
-        own = true() if person is None else EnvironmentRow.owner == person
-        if person is not None:
-            built = built.where(BuildRow.person == person)
-        if search:
-            built = built.where(BuildRow.repository.icontains(search, autoescape=True))
-            own = and_(own, EnvironmentRow.name.icontains(search, autoescape=True))
         query = (
             select(EnvironmentRow)
-            .options(defer(EnvironmentRow.lock))
-            .where(or_(own, EnvironmentRow.digest.in_(built)))
-            .order_by(EnvironmentRow.created.desc(), EnvironmentRow.digest)
-            .limit(limit)
+            .where(EnvironmentRow.digest == digest, _visible(reader))
+            .order_by(
+                EnvironmentRow.owner != reader.person,
+                EnvironmentRow.shared_with != EVERYBODY,
+                EnvironmentRow.created,
+                EnvironmentRow.owner,
+            )
+            .limit(1)
         )
-        seen = (self._seen_by(person, row, lock="") for row in self._session.scalars(query))
-        return [entry for entry in seen if entry is not None]
+        row = self._session.scalars(query).first()
+        return None if row is None else _entry(row, lock=row.lock)
+
+    def environments(
+        self, reader: Reader, *, search: str = "", own: bool | None = None, limit: int
+    ) -> list[EnvironmentEntry]:
+        """Return the environments that somebody may see, newest first, without their locks.
+
+        Args:
+            reader: who looks.
+            search: part of a name, or of the address of the repository that one was made from.
+            own: only those that belong to the reader, or only others'; None: both.
+            limit: how many at most.
+        """
+        query = select(EnvironmentRow).options(defer(EnvironmentRow.lock)).where(_visible(reader)).limit(limit)
+        if own is not None:
+            query = query.where((EnvironmentRow.owner == reader.person) == own)
+        if search:
+            query = query.join(BuildRow, BuildRow.id == EnvironmentRow.made_from).where(
+                or_(
+                    EnvironmentRow.name.icontains(search, autoescape=True),
+                    BuildRow.repository.icontains(search, autoescape=True),
+                )
+            )
+        query = query.order_by(EnvironmentRow.created.desc(), EnvironmentRow.digest, EnvironmentRow.owner)
+        return [_entry(row) for row in self._session.scalars(query)]
+
+    def change_environment(
+        self, digest: str, owner: str, **changes: Unpack[EnvironmentChanges]
+    ) -> EnvironmentEntry | None:
+        """Change some of somebody's environment; return it, or None: they have no such."""
+        row = self._session.get(EnvironmentRow, (digest, owner))
+        if row is None:
+            return None
+        for name, value in changes.items():
+            setattr(row, name, value)
+        self._session.flush()
+        return _entry(row, lock=row.lock)
+
+    def delete_environment(self, digest: str, owner: str) -> None:
+        """Forget somebody's environment; the builds that made it stay."""
+        row = self._session.get(EnvironmentRow, (digest, owner))
+        if row is not None:
+            self._session.delete(row)
 
     def made_since(self, time: datetime) -> list[EnvironmentEntry]:
         """Return the environments that were made since a time, whoever they belong to, with their locks."""
         query = select(EnvironmentRow).where(EnvironmentRow.created >= time)
-        seen = (self._seen_by(None, row, lock=row.lock) for row in self._session.scalars(query))
-        return [entry for entry in seen if entry is not None]
+        return [_entry(row, lock=row.lock) for row in self._session.scalars(query)]
 
-    def _seen_by(self, person: str | None, row: EnvironmentRow, *, lock: str) -> EnvironmentEntry | None:
-        """Return an environment as a person may see it.
 
-        Two people whose repositories lead to the same lock have the same environment, and neither learns of the other:
-        who does not own it sees it as what their own build made.
-        """
-        entry = EnvironmentEntry(
-            digest=row.digest,
-            name=row.name,
-            owner=row.owner,
-            lock=lock,
-            packages_until=row.packages_until,
-            made_from=row.made_from,
-            created=row.created,
-            last_used=row.last_used,
-        )
-        if person is None or row.owner == person:
-            return entry
-        own = self._own_build(row.digest, person)
-        if own is None:
-            return None
-        return entry.model_copy(
-            update={
-                "name": repository_name(own.repository),
-                "owner": person,
-                "made_from": own.id,
-                "created": own.ended or own.created,
-                "last_used": None,
-            }
-        )
+def _visible(reader: Reader) -> ColumnElement[bool]:
+    if reader.everything:
+        return true()
+    words = [EVERYBODY, *(with_group(group) for group in reader.groups)]
+    return or_(EnvironmentRow.owner == reader.person, EnvironmentRow.shared_with.in_(words))
 
-    def _own_build(self, digest: str, person: str) -> BuildRow | None:
-        query = (
-            select(BuildRow)
-            .where(BuildRow.digest == digest, BuildRow.person == person, BuildRow.state == _READY)
-            .order_by(BuildRow.created.desc())
-            .limit(1)
-        )
-        return self._session.scalars(query).first()
+
+def _entry(row: EnvironmentRow, *, lock: str = "") -> EnvironmentEntry:
+    names = EnvironmentEntry.model_fields.keys() - {"lock"}
+    return EnvironmentEntry(lock=lock, **{name: getattr(row, name) for name in names})
 
 
 def repository_name(repository: str) -> str:

@@ -185,6 +185,7 @@ async def test_the_description_names_each_route(portal: Running) -> None:
             "builds/{build}",
             "builds/{build}/events",
             "builds/{build}/stop",
+            "document",
             "environments",
             "environments/{digest}",
             "environments/{digest}/lock",

@@ -42,6 +42,29 @@ def test_rows_of_the_first_version_are_kept(tmp_path: Path) -> None:
     engine.dispose()
 
 
+def test_who_had_an_environment_by_their_build_has_one_of_their_own(tmp_path: Path) -> None:
+    """An upgrade from the first version takes nobody's away, and shares none."""
+    engine = make_engine(f"sqlite:///{tmp_path}/records.sqlite")
+    upgrade(engine, FIRST)
+    ready = {"digest": DIGEST, "state": "ready", "files": []}
+    anns, bobs, later = build(), build("bob"), build("bob", after_s=9)
+    with engine.begin() as connection:
+        for entry in (anns, bobs, later):
+            connection.execute(insert(BuildRow).values(**entry.model_dump() | ready))
+        connection.execute(insert(BuildRow).values(**build("cyd").model_dump() | ready | {"state": "failed"}))
+        made = {"digest": DIGEST, "name": "mine", "owner": "ann", "lock": "x", "packages_until": "2026-01-01"}
+        connection.execute(insert(EnvironmentRow).values(**made, made_from=anns.id, created=NOW))
+    upgrade(engine)
+    columns = (EnvironmentRow.owner, EnvironmentRow.name, EnvironmentRow.lock, EnvironmentRow.made_from)
+    with engine.connect() as connection:
+        found = connection.execute(select(*columns, EnvironmentRow.created, EnvironmentRow.shared_with)).all()
+    assert [tuple(row) for row in found] == [
+        ("ann", "mine", "x", anns.id, NOW, "nobody"),
+        ("bob", "waves", "x", later.id, later.created, "nobody"),
+    ]
+    engine.dispose()
+
+
 def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path) -> None:
     """Tables are changed in one transaction with the version that says so."""
     engine = make_engine(f"sqlite:///{tmp_path}/records.sqlite")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hubfleet.errors import StateError
-from hubfleet.records.entries import BuildEntry, EnvironmentEntry
+from hubfleet.records.entries import BuildEntry, EnvironmentEntry, Reader
 from hubfleet.records.store import Records
 from hubfleet.records.tables import Tables, repository_name
 
@@ -114,28 +114,70 @@ async def test_what_has_not_ended_is_unfinished(records: Records) -> None:
 
 
 async def test_equal_environments_of_two_people_do_not_tell_on_each_other(records: Records) -> None:
-    """Whoever built the same lock sees it under their own name, as what their own build made; others see nothing."""
-    anns = build(digest=DIGEST, state="ready", ended=NOW)
-    bobs = build("bob", digest=DIGEST, state="ready", ended=NOW, repository="https://git.test/bob/tides.git")
-    cyds = build("cyd", digest=DIGEST, state="failed", ended=NOW)
-    for entry in (anns, bobs, cyds):
-        await records.run(lambda tables, entry=entry: tables.add_build(entry))
-    await records.run(lambda tables: tables.make_environment(environment(anns, name="secret")))
-    await records.run(lambda tables: tables.make_environment(environment(bobs, lock="y")))
-    (seen,) = await records.run(lambda tables: tables.environments("bob", limit=9))
-    assert (seen.name, seen.owner, seen.made_from, seen.lock) == ("tides", "bob", bobs.id, "")
-    whole = await records.run(lambda tables: tables.environment(DIGEST, "bob"))
-    assert whole == seen.model_copy(update={"lock": "x"})
-    assert await records.run(lambda tables: tables.environments("bob", search="TIDES", limit=9)) == [seen]
-    (own,) = await records.run(lambda tables: tables.environments("ann", search="SEC", limit=9))
-    assert (own.name, own.owner) == ("secret", "ann")
-    assert await records.run(lambda tables: tables.environments("bob", search="sec", limit=9)) == []
-    assert await records.run(lambda tables: tables.environments("cyd", limit=9)) == []
-    assert await records.run(lambda tables: tables.environment(DIGEST, "cyd")) is None
-    assert await records.run(lambda tables: tables.environment(DIGEST, None)) == own.model_copy(update={"lock": "x"})
-    (sent,) = await records.run(lambda tables: tables.made_since(NOW))
-    assert sent.lock == "x"
+    """Whoever built the same lock has it under their own name, as what their own build made; others see nothing."""
+    anns, bobs = await made(records, "ann", name="secret"), await made(records, "bob", name="tides")
+    (seen,) = await records.run(lambda tables: tables.environments(Reader(person="bob"), limit=9))
+    assert seen == bobs.model_copy(update={"lock": ""})
+    assert await records.run(lambda tables: tables.environment(DIGEST, Reader(person="bob"))) == bobs
+    for search, found in (("TIDES", [seen]), ("/BOB/", [seen]), ("sec", [])):
+        assert await listed(records, "bob", search=search) == found
+    assert await listed(records, "cyd") == []
+    assert await records.run(lambda tables: tables.environment(DIGEST, Reader(person="cyd"))) is None
+    everything = Reader(person="root", everything=True)
+    assert len(await records.run(lambda tables: tables.environments(everything, limit=9))) == 2
+    assert await records.run(lambda tables: tables.environment(DIGEST, everything)) == anns
+    assert await records.run(lambda tables: tables.made_since(NOW)) == [anns, bobs]
     assert await records.run(lambda tables: tables.made_since(NOW + timedelta(seconds=1))) == []
+
+
+@pytest.mark.parametrize(
+    ("shared_with", "sees"),
+    [("nobody", set()), ("group:staff", {"bob"}), ("everybody", {"bob", "cyd"}), ("group:", set()), ("staff", set())],
+)
+async def test_shared_environments_are_seen_by_whom_they_are_shared_with(
+    records: Records, shared_with: str, sees: set[str]
+) -> None:
+    """A person of the group, or anybody, and nobody else; for its owner nothing changes."""
+    entry = await made(records, "ann", shared_with=shared_with)
+    for person, groups in (("ann", set()), ("bob", {"staff"}), ("cyd", {"nobody", "students"})):
+        reader = Reader(person=person, groups=frozenset(groups))
+        found = await records.run(lambda tables, reader=reader: tables.environment(DIGEST, reader))
+        assert (found == entry) == (person in sees | {"ann"}), person
+        for own, wanted in ((True, {"ann"}), (False, sees), (None, sees | {"ann"})):
+            work = lambda tables, reader=reader, own=own: tables.environments(reader, own=own, limit=9)  # noqa: E731
+            assert bool(await records.run(work)) == (person in wanted), (person, own)
+
+
+async def test_ones_own_is_seen_before_what_is_shared(records: Records) -> None:
+    """The same digest leads to the environment that its reader may change."""
+    await made(records, "ann", shared_with="everybody")
+    bobs = await made(records, "bob")
+    assert await records.run(lambda tables: tables.environment(DIGEST, Reader(person="bob"))) == bobs
+
+
+async def test_an_environment_is_changed_and_forgotten_for_its_owner_alone(records: Records) -> None:
+    """Another who has the same keeps theirs as it was, and the builds stay."""
+    anns, bobs = await made(records, "ann"), await made(records, "bob")
+    changed = await records.run(lambda tables: tables.change_environment(DIGEST, "ann", name="tides"))
+    assert changed == anns.model_copy(update={"name": "tides"})
+    assert await records.run(lambda tables: tables.change_environment(DIGEST, "cyd", name="mine")) is None
+    await records.run(lambda tables: tables.delete_environment(DIGEST, "ann"))
+    assert await listed(records, "ann") == []
+    assert await records.run(lambda tables: tables.build(anns.made_from)) is not None
+    assert await records.run(lambda tables: tables.environment(DIGEST, Reader(person="bob"))) == bobs
+
+
+async def made(records: Records, person: str, **more: object) -> EnvironmentEntry:
+    of = build(person, digest=DIGEST, state="ready", ended=NOW)
+    entry = environment(of, **more)
+    await records.run(lambda tables: tables.add_build(of))
+    await records.run(lambda tables: tables.make_environment(entry))
+    await records.run(lambda tables: tables.make_environment(entry.model_copy(update={"name": "again"})))
+    return entry
+
+
+async def listed(records: Records, person: str, *, search: str = "") -> list[EnvironmentEntry]:
+    return await records.run(lambda tables: tables.environments(Reader(person=person), search=search, limit=9))
 
 
 @pytest.mark.parametrize("content", [b"this is no database at all, but long enough to be read as one" * 20, b"SQLite"])

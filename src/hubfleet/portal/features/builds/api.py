@@ -1,16 +1,16 @@
-"""The portal's API for builds and environments."""
+"""The portal's API for builds."""
 
 from collections.abc import AsyncGenerator
 from typing import Annotated, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from hubfleet.portal.callers import Caller, Changer
 from hubfleet.portal.features.builds.builds import Builds
 from hubfleet.portal.features.builds.streams import as_sse
-from hubfleet.portal.features.builds.views import BuildList, BuildView, EnvironmentList, EnvironmentView, NewBuild
+from hubfleet.portal.features.builds.views import BuildList, BuildView, NewBuild
 from hubfleet.portal.problems import responses
 from hubfleet.protocol.builds import BuildEvent
 
@@ -73,23 +73,3 @@ async def follow_build(
 async def stop_build(build: UUID, person: Changer, builds: Found) -> object:
     """End a build; one that is over stays as it is."""
     return await builds.stop(person, build)
-
-
-@routes.get("/environments", response_model=EnvironmentList, responses=responses())
-async def list_environments(person: Caller, builds: Found, search: Search = "", limit: Limit = 100) -> object:
-    """Return the caller's environments, newest first; admins and services see everybody's."""
-    return {"environments": await builds.environments(person.sees, search=search, limit=limit)}
-
-
-@routes.get("/environments/{digest}", response_model=EnvironmentView, responses=responses(404))
-async def get_environment(digest: str, person: Caller, builds: Found) -> object:
-    """Return one environment."""
-    return await builds.environment(person, digest)
-
-
-@routes.get("/environments/{digest}/lock", response_class=PlainTextResponse, responses=responses(404))
-async def get_lock(digest: str, person: Caller, builds: Found) -> Response:
-    """Return the versions and hashes that an environment consists of; their SHA-256 is the digest."""
-    entry = await builds.environment(person, digest)
-    headers = {"X-Content-Type-Options": "nosniff"}
-    return PlainTextResponse(entry.lock, headers=headers)

@@ -17,7 +17,7 @@ from hubfleet.portal.features.builds.turns import Turns
 from hubfleet.portal.features.builds.views import NewBuild
 from hubfleet.portal.people import Person
 from hubfleet.protocol.builds import BuildEvent, BuildState
-from hubfleet.records.entries import BuildEntry, EnvironmentEntry
+from hubfleet.records.entries import BuildEntry
 from hubfleet.records.store import Records
 from hubfleet.records.tables import Tables
 
@@ -169,21 +169,6 @@ class Builds:
         except TimeoutError:
             _log.warning("the log of build %s takes too long to read", entry.id)
         return said[-LOG_LINES_MAX:]
-
-    async def environments(self, sees: str | None, *, search: str = "", limit: int) -> list[EnvironmentEntry]:
-        """Return one person's environments, or everybody's (None), newest first."""
-        return await self._records.run(lambda tables: tables.environments(sees, search=search, limit=limit))
-
-    async def environment(self, person: Person, digest: str) -> EnvironmentEntry:
-        """Return one environment.
-
-        Raises:
-            RefusedError: there is none that this person may see (404).
-        """
-        entry = await self._records.run(lambda tables: tables.environment(digest, person.sees))
-        if entry is None:
-            raise RefusedError("there is no such environment", status=404)
-        return entry
 
     @property
     def ending(self) -> asyncio.Event:

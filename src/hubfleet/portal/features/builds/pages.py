@@ -9,12 +9,15 @@ from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from hubfleet.errors import RefusedError
+from hubfleet.model.sharing import EVERYBODY
 from hubfleet.portal.callers import Caller, Sent
 from hubfleet.portal.features.builds.builds import Builds
+from hubfleet.portal.features.builds.environments import Environments
 from hubfleet.portal.features.builds.views import NewBuild
 from hubfleet.portal.look import Look
 from hubfleet.portal.people import PREFIX, Person
 from hubfleet.protocol.builds import BuildState
+from hubfleet.records.entries import EnvironmentEntry
 
 SHOWN_MAX = 200
 SEARCH_FROM = 20
@@ -48,7 +51,7 @@ async def begin(request: Request, sent: Sent) -> Response:
         wanted = NewBuild.model_validate(given)
         entry = await _builds(request).begin(sent.person, wanted)
     except ValidationError as error:
-        wrong = {str(item["loc"][0]): _said(item["msg"]) for item in error.errors() if item["loc"]}
+        wrong = {str(item["loc"][0]): said(item["msg"]) for item in error.errors() if item["loc"]}
         return await _environments(request, sent.person, given=given, wrong=wrong, status=422)
     except RefusedError as error:
         field = "cluster" if error.status == 422 else "repository"
@@ -63,11 +66,13 @@ async def one_build(request: Request, build: UUID, person: Caller) -> Response:
     builds = _builds(request)
     entry = await builds.build(person, build)
     log = await builds.log(entry) if entry.ended is not None else []
+    made = await _made(request, person, entry.digest) if entry.state == BuildState.READY else None
     return _look(request).page(
         request,
         person,
         "build.html",
         build=entry,
+        environment=made,
         words=WORDS,
         word=WORDS[BuildState(entry.state)],
         cluster=builds.clusters.get(entry.cluster, entry.cluster) if len(builds.clusters) > 1 else "",
@@ -93,7 +98,10 @@ async def _environments(
 ) -> Response:
     builds = _builds(request)
     # an admin's own page too: everybody's are another question
-    made = await builds.environments(person.name, search=search, limit=SHOWN_MAX)
+    reader = person.reader.model_copy(update={"everything": False})
+    found = cast(Environments, request.app.state.environments)
+    made = await found.seen(reader, search=search, own=True, limit=SHOWN_MAX)
+    shared = await found.seen(reader, search=search, own=False, limit=SHOWN_MAX)
     tried = await builds.builds(person.name, search=search, limit=SHOWN_MAX)
     return _look(request).page(
         request,
@@ -101,10 +109,13 @@ async def _environments(
         "environments.html",
         status=status,
         environments=made,
+        of_groups=[entry for entry in shared if entry.shared_with != EVERYBODY],
+        of_everybody=[entry for entry in shared if entry.shared_with == EVERYBODY],
+        shared_full=len(shared) >= SHOWN_MAX,
         builds=tried,
         words=WORDS,
         search=search,
-        searchable=bool(search) or max(len(made), len(tried)) > SEARCH_FROM,
+        searchable=bool(search) or max(len(made), len(shared), len(tried)) > SEARCH_FROM,
         shown_max=SHOWN_MAX,
         clusters=builds.clusters,
         # a token is typed again rather than sent back
@@ -113,7 +124,15 @@ async def _environments(
     )
 
 
-def _said(message: str) -> str:
+async def _made(request: Request, person: Person, digest: str) -> EnvironmentEntry | None:
+    """Return what a build made, unless it was deleted since."""
+    try:
+        return await cast(Environments, request.app.state.environments).one(person, digest)
+    except RefusedError:
+        return None
+
+
+def said(message: str) -> str:
     """Return pydantic's message as people would say it."""
     return "this is needed" if message == "Field required" else message.removeprefix("Value error, ")
 

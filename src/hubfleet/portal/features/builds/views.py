@@ -9,9 +9,12 @@ from uuid import UUID
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 
 from hubfleet.model.base import Message, StrictModel
+from hubfleet.model.sharing import EVERYBODY, NOBODY, group_of
 from hubfleet.protocol.builds import ANY_DATE, AS_OF_COMMIT, BuildState
 
 _REF = re.compile(r"[^\x00-\x20\x7f~^:?*\[\\-][^\x00-\x20\x7f~^:?*\[\\]*")
+_JOINERS = "\u200c\u200d"
+NAME_MAX = 100
 _UNFIT = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -61,6 +64,31 @@ class NewBuild(StrictModel):
     """For a private repository; handed to the cluster, and kept nowhere."""
 
 
+def _name(value: str) -> str:
+    """Return a name that cannot pass for another: no signs that show nothing, but those that Persian words need."""
+    stripped = value.strip()
+    if not stripped:
+        raise ValueError("give it a name")
+    if not all(sign.isprintable() or sign in _JOINERS for sign in stripped):
+        raise ValueError("leave out signs that cannot be seen")
+    return stripped
+
+
+def _shared_with(value: str) -> str:
+    if value not in {NOBODY, EVERYBODY} and not group_of(value):
+        raise ValueError(f"give '{NOBODY}', '{EVERYBODY}' or 'group:NAME'")
+    return value
+
+
+class EnvironmentChange(StrictModel):
+    """What its owner changes of an environment; what is left out stays."""
+
+    name: Annotated[str, Field(max_length=NAME_MAX), AfterValidator(_name)] | None = None
+    """What people call it."""
+    shared_with: Annotated[str, Field(max_length=270), AfterValidator(_shared_with)] | None = None
+    """Who else sees it and may start with it: `nobody`, `everybody` of the hub, or `group:NAME`."""
+
+
 class BuildView(Message):
     """One build."""
 
@@ -105,6 +133,8 @@ class EnvironmentView(Message):
     name: str
     """What people call it."""
     owner: str
+    shared_with: str
+    """Who else sees it and may start with it: `nobody`, `everybody` of the hub, or `group:NAME`."""
     packages_until: str
     """The date (ISO 8601, UTC) up to which packages counted; empty: there was none."""
     made_from: UUID

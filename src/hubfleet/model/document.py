@@ -1,0 +1,21 @@
+"""What a hub's process learns from its portal, in one document: which environments its people have."""
+
+from hubfleet.model.base import Message
+from hubfleet.model.sharing import NOBODY
+
+
+class NamedEnvironment(Message):
+    """One environment as its owner named it."""
+
+    digest: str
+    name: str
+    owner: str
+    shared_with: str = NOBODY
+    """Who else may see it: a word of `model.sharing`."""
+
+
+class HubDocument(Message):
+    """All that the portal tells its hub."""
+
+    environments: tuple[NamedEnvironment, ...] = ()
+    """Newest first; one digest comes once for each person who has it."""

@@ -1,0 +1,98 @@
+"""The page of one environment says what is in it and where it comes from, whatever people wrote."""
+
+import pytest
+
+from hubfleet.portal.features.builds.packages import Package, packages
+from hubfleet.testing.builds import LOCK
+from portals import PORTAL, Running
+
+pytestmark = pytest.mark.anyio
+HASH = " --hash=sha256:" + "0" * 64
+MANY = "".join(f"tide-{number:03}==1.{number}{HASH}\n" for number in range(300))
+
+
+def test_a_lock_is_read_by_names() -> None:
+    """Extras, markers, hashes and channels; what is neither is passed over."""
+    lock = (
+        f"conda:conda-forge/linux-64/r-base-4.4.2-hc737e89_2.conda{HASH}\n"
+        f"conda:bioconda/noarch/bwa-mem2-2.2.tar-0.tar.bz2{HASH}\n"
+        f"Numpy==2.3.0{HASH}{HASH}\nhttpx[http2]==0.28.1 ; python_version >= '3.9'{HASH}\nwhatever\n"
+    )
+    assert packages(lock) == [
+        Package("bwa-mem2", "2.2.tar", "bioconda"),
+        Package("httpx", "0.28.1", "PyPI"),
+        Package("Numpy", "2.3.0", "PyPI"),
+        Package("r-base", "4.4.2", "conda-forge"),
+    ]
+    assert [package.name for package in packages(lock, search="NUM")] == ["Numpy"]
+
+
+async def test_the_page_answers_what_it_is(portal: Running) -> None:
+    """Name, repository, commit, packages with versions; and the way to its lock, build, a server and another build."""
+    digest = await portal.made(ref="main")
+    page = await (await portal.signed_in()).get(f"{PORTAL}environments/{digest}")
+    for part in (
+        "<bdi>waves</bdi></h1>",
+        "https://git.test/ann/waves",
+        "<bdi>main</bdi>",
+        "c0ffeec0ff</code>",
+        "as of 2026-01-01",
+        ">numpy</th><td>2.3.0</td>",
+        f'href="{PORTAL}api/environments/{digest}/lock" download',
+        "its build and log",
+        f'href="/hub/spawn?environment={digest}"',
+        "Build again",
+        "1 package.",
+    ):
+        assert part in page.text, part
+    assert 'type="search"' not in page.text
+
+
+async def test_many_packages_can_be_searched(portal: Running) -> None:
+    """By an address that can be kept, without a script."""
+    digest = await portal.made(lock=MANY)
+    browser = await portal.signed_in()
+    assert 'type="search"' in (await browser.get(f"{PORTAL}environments/{digest}")).text
+    found = await browser.get(f"{PORTAL}environments/{digest}?search=TIDE-29")
+    assert "10 of 300 packages." in found.text
+    nothing = await browser.get(f"{PORTAL}environments/{digest}?search=<b>")
+    assert "No package of it has “<bdi>&lt;b&gt;</bdi>”" in nothing.text
+
+
+async def test_the_forms_work_without_a_script(portal: Running) -> None:
+    """Rename and share lead back to the page, delete to the list, and what cannot be is said beside its field."""
+    digest = await portal.made()
+    browser = await portal.signed_in(groups=["staff"])
+    path = f"environments/{digest}"
+    page = await browser.get(PORTAL + path)
+    assert '<option value="group:staff">' in page.text
+    token = browser.form_token(page)
+    sent = await browser.send_form(f"{path}/change", token, name="<i>tides", shared_with="group:staff")
+    assert (sent.status_code, sent.headers["location"]) == (303, PORTAL + path)
+    page = await browser.get(PORTAL + path)
+    assert "<bdi>&lt;i&gt;tides</bdi></h1>" in page.text
+    assert '<option value="group:staff" selected>' in page.text
+    for field, value in (("name", "  "), ("shared_with", "group:others")):
+        wrong = await browser.send_form(f"{path}/change", token, **{"name": "x", field: value})
+        assert wrong.status_code == 422
+        assert f'id="wrong-{field}"' in wrong.text
+    gone = await browser.send_form(f"{path}/delete", token)
+    assert (gone.status_code, gone.headers["location"]) == (303, f"{PORTAL}environments")
+    assert "You have none yet" in (await browser.get(gone.headers["location"])).text
+    assert (await browser.get(PORTAL + path)).status_code == 404
+
+
+async def test_lists_tell_whose_an_environment_is(portal: Running) -> None:
+    """Mine, those of my groups and those of everybody are apart."""
+    for number, shared_with in enumerate(("group:staff", "everybody", "nobody")):
+        digest = await portal.made("ann", lock=f"{LOCK}tide=={number}{HASH}\n")
+        ann = await portal.program("ann", groups=["staff"])
+        change = {"name": f"n{number}", "shared_with": shared_with}
+        await ann.patch(f"{PORTAL}api/environments/{digest}", json=change)
+    page = (await (await portal.signed_in("bob", groups=["staff"])).get(f"{PORTAL}environments")).text
+    yours, groups, hub = page.index("You have none yet"), page.index("Of your groups"), page.index("Of this hub")
+    assert yours < groups < page.index("<bdi>n0</bdi>") < hub < page.index("<bdi>n1</bdi>")
+    assert "<bdi>n2</bdi>" not in page
+    own = (await (await portal.signed_in("ann")).get(f"{PORTAL}environments")).text
+    assert own.count("Start a server</a>") == 3
+    assert "Of this hub" not in own

@@ -87,7 +87,14 @@ def make_builds(settings: AgentSettings, environments: Environments, clock: Cloc
     workshop, folder = environments.builder.workshop, settings.data / "builds"
     return Builds(
         repositories=Repositories(folder / "repositories", workshop, private_hosts=settings.git_hosts),
-        resolver=Resolver(folder, environments.builder.cache, workshop, clock, indexes=settings.indexes),
+        resolver=Resolver(
+            folder,
+            environments.builder.cache,
+            workshop,
+            clock,
+            conda=environments.builder.conda,
+            indexes=settings.indexes,
+        ),
         environments=environments,
         clock=clock,
     )

@@ -169,11 +169,13 @@ class Builds:
         if not specification.files:
             return ""
         question = self._resolver.question(specification, run.request.packages_until)
-        self._change(run, BuildState.RESOLVING, f"choosing versions {_as_of(question)}")
+        for note in question.wanted.notes if question.wanted else ():
+            self._say(run, note)
+        self._change(run, BuildState.RESOLVING, f"choosing versions {_as_of(question)}{_from(question)}")
         lock = await self._resolver.lock(run.request.hub, question)
         until = question.until.isoformat() if question.until else ""
         run.build = run.build.model_copy(update={"lock": lock, "digest": locks.digest(lock), "packages_until": until})
-        self._say(run, f"{len(lock.splitlines())} packages were chosen")
+        self._say(run, _counted(lock))
         return lock
 
     async def _realise(self, run: _Run, lock: str) -> None:
@@ -217,3 +219,12 @@ class Builds:
 
 def _as_of(question: Question) -> str:
     return f"as of {question.until:%Y-%m-%d %H:%M} UTC" if question.until else "among the newest"
+
+
+def _from(question: Question) -> str:
+    return f", conda's from {', '.join(question.wanted.channels)}" if question.wanted else ""
+
+
+def _counted(lock: str) -> str:
+    count, of_conda = len(lock.splitlines()), len(locks.conda_packages(lock))
+    return f"{count} packages were chosen" + (f", {of_conda} of conda channels" if of_conda else "")

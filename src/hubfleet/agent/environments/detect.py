@@ -4,18 +4,19 @@ https://repo2docker.readthedocs.io/en/latest/configuration/ has the files and th
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from posixpath import basename, join, normpath
+from posixpath import basename, dirname, join, normpath
 
+from hubfleet.agent.environments import environment_file, fetching
+from hubfleet.agent.environments.environment_file import EnvironmentFile
 from hubfleet.agent.environments.repositories import Fetched, SourceFile
 from hubfleet.errors import BuildError
 
 REQUIREMENTS = "requirements.txt"
 NOT_YET = {
     "Dockerfile": "images from a Dockerfile",
-    "environment.yml": "conda environments",
     "default.nix": "Nix expressions",
     "manifest.scm": "Guix manifests",
     "Project.toml": "Julia projects",
@@ -32,9 +33,11 @@ NOT_YET = {
     "start": "start scripts",
 }
 """What is right to have in a repository and cannot be honoured here yet, by file, in words for people."""
-_INSTEAD_OF_PYTHON = ("pyproject.toml", "setup.py")
+_AFTER_REQUIREMENTS = frozenset({"pyproject.toml", "setup.py"})
 """Counted by repo2docker only where no requirements.txt is."""
-NAMES = (REQUIREMENTS, *NOT_YET)
+_AFTER_CONDA = frozenset({*_AFTER_REQUIREMENTS, REQUIREMENTS, "Pipfile", "Pipfile.lock", "runtime.txt"})
+"""Counted by it only where no environment.yml is; it may include some of them by `-r`."""
+NAMES = (*environment_file.NAMES, REQUIREMENTS, *NOT_YET)
 """All files to look for."""
 _FROM_ELSEWHERE = re.compile(r"^\s*(?:-e|--editable|\.{0,2}/|\.\s*$|[\w.\[\],-]+\s*@\s|(?:git\+|hg\+|https?:|file:))")
 _OPTION = re.compile(r"^\s*(-{1,2}[A-Za-z][\w-]*)")
@@ -47,6 +50,8 @@ class Specification:
 
     files: Sequence[SourceFile]
     """The list of packages first, then what it includes; empty: the repository asks for nothing."""
+    conda: EnvironmentFile | None = None
+    """What the first file says, where it is an environment.yml; None: all packages are PyPI's."""
 
     @property
     def changed(self) -> datetime | None:
@@ -66,35 +71,54 @@ def specification(fetched: Fetched) -> Specification:
         BuildError: it asks for what cannot be honoured here; names the file.
     """
     found = {basename(file.path): file for file in fetched.files if not file.included}
-    asked = REQUIREMENTS in found
+    first = next((found[name] for name in (*environment_file.NAMES, REQUIREMENTS) if name in found), None)
+    conda = first is not None and basename(first.path) in environment_file.NAMES
+    counted_out = _AFTER_CONDA if conda else _AFTER_REQUIREMENTS if first else frozenset()
     for name, what in NOT_YET.items():
-        if name in found and not (asked and name in _INSTEAD_OF_PYTHON):
+        if name in found and name not in counted_out:
             raise BuildError(
                 f"{what}, which {found[name].path} asks for, cannot be had on this cluster yet",
-                hint="packages that a requirements.txt names can be installed",
+                hint="packages that an environment.yml or a requirements.txt names can be installed",
             )
-    if not asked:
+    if first is None:
         return Specification(())
-    own = found[REQUIREMENTS]
-    included = [file for file in fetched.files if file.included]
-    for file in (own, *included):
-        _check(file)
-    return Specification((own, *included))
+    files = [first, *_included(first, {file.path: file for file in fetched.files})]
+    for file in files[1:] if conda else files:
+        _check(file.path, _lines(file.text))
+    if not conda:
+        return Specification(files)
+    said = environment_file.parse(first.text, first.path)
+    _check(first.path, ((line.number, line.text) for line in said.pip))
+    return Specification(files, said)
 
 
-def _check(file: SourceFile) -> None:
+def _included(first: SourceFile, known: Mapping[str, SourceFile]) -> list[SourceFile]:
+    """Return what a file includes, and what those files do."""
+    found: dict[str, SourceFile] = {}
+    waiting = [first]
+    while waiting:
+        file = waiting.pop(0)
+        for name in fetching.includes(file.path, file.text):
+            path = normpath(join(dirname(file.path), name))
+            if path in known and path not in found and path != first.path:
+                found[path] = known[path]
+                waiting.append(known[path])
+    return list(found.values())
+
+
+def _check(path: str, lines: Iterable[tuple[int, str]]) -> None:
     """Refuse lines that lead outside the package index, which alone is asked here."""
-    for number, line in _lines(file.text):
+    for number, line in lines:
         if _FROM_ELSEWHERE.match(line):
             raise BuildError(
-                f"line {number} of {file.path}: packages that come from an address or the repository itself cannot be "
+                f"line {number} of {path}: packages that come from an address or the repository itself cannot be "
                 "installed yet",
                 hint=f"name a version from the package index instead of {line.strip()[:80]!r}",
             )
         option = _OPTION.match(line)
         if option and option[1] not in _INCLUDES and not line.strip().startswith(("-r", "-c")):
             raise BuildError(
-                f"line {number} of {file.path}: the option {option[1]} cannot be honoured on this cluster",
+                f"line {number} of {path}: the option {option[1]} cannot be honoured on this cluster",
                 hint="the cluster's own package indexes are used; remove the line",
             )
 

@@ -20,6 +20,9 @@ MAX_FILES = 50
 MAX_LINKS = 5
 _FOLDERS = ("binder", ".binder")
 _INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)(?:\s+|\s*=\s*|(?=[^\s-]))([^\s#]+)", re.MULTILINE)
+_INCLUDE_OF_A_LIST = re.compile(
+    r"(?:^\s*-\s+|[\[,]\s*)[\"']?(?:-r|-c|--requirement|--constraint)(?:\s+|\s*=\s*)([^\s#\"',\]]+)", re.MULTILINE
+)
 _CREDENTIAL = f"!f() {{ echo username=x-access-token; printf 'password=%s\\n' \"$(cat {TOKEN})\"; }}; f"
 
 
@@ -120,8 +123,7 @@ class Tree:
             text = self._read(path)
             changed = self._git.run("log", "-1", "--format=%cI", self._commit, "--", path, step="read").decode().strip()
             found[path] = {"path": path, "text": text, "changed": changed, "included": path not in first}
-            if path.endswith(".txt"):
-                waiting += [self._within(posixpath.dirname(path), name, path) for name in _INCLUDE.findall(text)]
+            waiting += [self._within(posixpath.dirname(path), name, path) for name in includes(path, text)]
         return list(found.values())
 
     def entry(self, path: str) -> tuple[str, str]:
@@ -158,6 +160,13 @@ class Tree:
                 lines = [line.partition("\t") for line in raw.split("\0") if line]
                 self._folders[folder] = {name: (what.split()[0], what.split()[2]) for what, _, name in lines}
         return self._folders[folder]
+
+
+def includes(path: str, text: str) -> list[str]:
+    """Return which lists of packages a file includes, as it names them."""
+    if path.endswith(".txt"):
+        return _INCLUDE.findall(text)
+    return _INCLUDE_OF_A_LIST.findall(text) if path.endswith((".yml", ".yaml")) else []
 
 
 def say(text: str) -> None:

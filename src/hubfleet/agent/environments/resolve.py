@@ -1,13 +1,18 @@
-"""From a specification to a lock: exact versions with hashes, as of a date, chosen by uv in the builder's sandbox."""
+"""From a specification to a lock: exact versions with hashes, as of a date, chosen in the builder's sandbox.
+
+Conda packages are chosen by rattler, those of PyPI by uv; where both are asked for, conda's come first and PyPI's have
+to go with them.
+"""
 
 import asyncio
 import hashlib
 import json
+import platform
 import re
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -15,8 +20,10 @@ import uv
 
 from hubfleet._kit.clock import Clock
 from hubfleet._kit.files import write_atomic
-from hubfleet.agent.environments import detect, locks
+from hubfleet.agent.environments import detect, environment_file, locks, standins
+from hubfleet.agent.environments.conda import Chosen, Conda
 from hubfleet.agent.environments.detect import Specification
+from hubfleet.agent.environments.environment_file import EnvironmentFile, Wanted
 from hubfleet.agent.environments.realise import BUILDER_VERSION, architecture, index_options, python_version
 from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.errors import BuildError, CommandError, StateError
@@ -45,6 +52,10 @@ class Question:
     indexes: Sequence[str]
     today: date
     """Part of the question only where the newest packages are asked for."""
+    wanted: Wanted | None = None
+    """What is asked of conda channels; None: nothing."""
+    channels: Sequence[tuple[str, str]] = ()
+    """Names and places of the channels that are asked."""
 
     @property
     def key(self) -> str:
@@ -58,6 +69,8 @@ class Question:
             "kernel": [*KERNEL, KERNEL_UNTIL],
             "builder": BUILDER_VERSION,
         }
+        if self.wanted:
+            told |= {"specs": list(self.wanted.specs), "channels": list(self.channels), "libc": platform.libc_ver()}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
@@ -65,7 +78,7 @@ class Resolver:
     """Answers questions, each only once for a hub."""
 
     def __init__(
-        self, folder: Path, cache: Path, workshop: Workshop, clock: Clock, *, indexes: Sequence[str] = ()
+        self, folder: Path, cache: Path, workshop: Workshop, clock: Clock, *, conda: Conda, indexes: Sequence[str] = ()
     ) -> None:
         """Make it.
 
@@ -74,12 +87,14 @@ class Resolver:
             cache: uv's, for what packages say of themselves; nothing is installed from it.
             workshop: runs uv.
             clock: for today's date.
+            conda: chooses conda packages.
             indexes: package indexes, in order; empty: PyPI, or what the workshop's variables say.
         """
         self._folder = folder
         self._cache = cache
         self._workshop = workshop
         self._clock = clock
+        self._conda = conda
         self._indexes = tuple(indexes)
         self._asked: dict[str, asyncio.Lock] = {}
 
@@ -87,14 +102,21 @@ class Resolver:
         """Return what is to be resolved.
 
         Raises:
-            BuildError: the date is none.
+            BuildError: the date is none, or a conda channel is not used on this cluster.
         """
+        wanted = None
+        if specification.conda:
+            wanted = with_kernel(
+                specification.conda, environment_file.wanted(specification.conda, self._conda.channels)
+            )
         return Question(
             specification,
             cut_off(packages_until, specification.changed),
             python_version(self._workshop.python),
             self._indexes,
             self._clock.now().date(),
+            wanted,
+            [(name, self._conda.channels[name]) for name in wanted.channels] if wanted else (),
         )
 
     async def lock(self, hub: str, question: Question) -> str:
@@ -112,10 +134,22 @@ class Resolver:
             return found
 
     async def _resolve(self, question: Question) -> str:
-        working = await asyncio.to_thread(self._prepare, question)
+        chosen: list[Chosen] = []
+        if question.wanted:
+            until = question.until.isoformat() if question.until else ""
+            chosen = await self._conda.solve(question.wanted.specs, question.wanted.channels, until)
+        said = question.specification.conda
+        of_pypi = await self._of_pypi(question, chosen) if said is None or said.pip else ""
+        try:
+            return locks.canonical("".join(f"{item.package.line}\n" for item in chosen) + of_pypi)
+        except StateError as error:
+            raise BuildError("what was chosen is no whole environment", hint=error.message) from error
+
+    async def _of_pypi(self, question: Question, chosen: Sequence[Chosen]) -> str:
+        working = await asyncio.to_thread(self._prepare, question, chosen)
         try:
             done = await self._workshop.run(
-                self._command(working, question),
+                self._command(working, question, chosen),
                 environment={
                     "HOME": str(working),
                     "UV_CACHE_DIR": str(self._cache),
@@ -132,12 +166,9 @@ class Resolver:
             await asyncio.to_thread(shutil.rmtree, working, ignore_errors=True)
         if done.status:
             raise explained(done.stderr, working)
-        try:
-            return locks.canonical(done.stdout)
-        except StateError as error:
-            raise BuildError("what was chosen has no hashes", hint=error.message) from error
+        return standins.left_out(done.stdout)
 
-    def _prepare(self, question: Question) -> Path:
+    def _prepare(self, question: Question, chosen: Sequence[Chosen]) -> Path:
         for folder in (self._folder, self._cache):
             folder.mkdir(parents=True, exist_ok=True)
             self._workshop.give(folder)
@@ -146,26 +177,50 @@ class Resolver:
             path = working / detect.place(file)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(file.text)
-        (working / "kernel.in").write_text("\n".join(KERNEL) + "\n")
+        said = question.specification.conda
+        if said:
+            _list(working, question).write_text("".join(f"{line.text}\n" for line in said.pip))
+        (working / "kernel.in").write_text("" if said else "\n".join(KERNEL) + "\n")
+        (working / "standins").mkdir()
+        (working / "conda.in").write_text(standins.write(working / "standins", chosen))
         for path in (working, *working.rglob("*")):
             self._workshop.give(path)
         return working
 
-    def _command(self, working: Path, question: Question) -> list[str]:
-        asked = question.specification.files[:1]
-        sources = [str(working / "kernel.in"), *(str(working / detect.place(file)) for file in asked)]
+    def _command(self, working: Path, question: Question, chosen: Sequence[Chosen]) -> list[str]:
+        sources = [
+            str(working / "kernel.in"),
+            *([str(_list(working, question))] if question.specification.files else []),
+        ]
         until = []
         if question.until:
             until = ["--exclude-newer", question.until.strftime("%Y-%m-%dT%H:%M:%SZ")]
             if question.until < datetime.fromisoformat(KERNEL_UNTIL):
                 newer = [f"{name}={KERNEL_UNTIL}" for name in _OF_THE_KERNEL]
                 until += [part for item in newer for part in ("--exclude-newer-package", item)]
-        index = index_options(self._indexes)
+        beside = []
+        for package in (item.package for item in chosen if item.package.name == "python"):
+            beside = ["--python-version", package.version, "--constraints", str(working / "conda.in")]
+            beside += ["--find-links", str(working / "standins")]
         return [
             *(uv.find_uv_bin(), "pip", "compile", "--quiet", "--no-config", "--no-progress", "--color", "never"),
             *("--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url", "--only-binary", ":all:"),
-            *("--python", str(self._workshop.python), *until, *index, *sources),
+            *("--python", str(self._workshop.python), *beside, *until, *index_options(self._indexes), *sources),
         ]
+
+
+def with_kernel(said: EnvironmentFile, wanted: Wanted) -> Wanted:
+    """Return what is asked of conda with Python and, where nobody names it, a kernel."""
+    named = {environment_file.package_name(spec) for spec in wanted.specs}
+    by_pip = {re.split(r"[^\w.-]", line.text)[0].lower() for line in said.pip}
+    missing = [name for name in ("python", *KERNEL) if name not in named and (name == "python" or name not in by_pip)]
+    return replace(wanted, specs=(*wanted.specs, *missing))
+
+
+def _list(working: Path, question: Question) -> Path:
+    """Return the list of packages that uv reads, beside what it includes."""
+    path = working / detect.place(question.specification.files[0])
+    return path.with_name(".hubfleet-pip.txt") if question.specification.conda else path
 
 
 def cut_off(packages_until: str, changed: datetime | None) -> datetime | None:
@@ -198,7 +253,7 @@ def explained(said: str, working: Path) -> BuildError:
             message = "a package comes as source only and would have to be compiled, which is not possible here yet"
         else:
             message = "no versions of the packages fit together"
-        return BuildError(message, hint=explanation[:2000])
+        return BuildError(message, hint=explanation.replace("+conda", " (of conda)")[:2000])
     if re.search(r"(Failed to fetch|error sending request|Request failed|Could not connect)", text):
         return BuildError("the package index does not answer", hint=_last(text))
     return BuildError("the list of packages cannot be read", hint=text[:2000])

@@ -39,6 +39,9 @@ def main() -> None:
     variables["PATH"] = f"{own}/bin:{variables['PATH']}"
     # the environment's own has its kernels and parts of JupyterLab; the server finds the base software's by itself
     variables["JUPYTER_PATH"] = f"{own}/share/jupyter" + (f":{software}/share/jupyter" if told["environment"] else "")
+    if (software / "conda-meta").is_dir():
+        # by which some of conda's packages find their own files
+        variables["CONDA_PREFIX"] = str(software)
     os.execve(told["command"][0], told["command"], variables)  # noqa: S606 - no shell is the point
 
 

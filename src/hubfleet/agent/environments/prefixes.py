@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uv
 
-from hubfleet.agent.environments import locks
+from hubfleet.agent.environments import compiling, locks
 from hubfleet.agent.environments.conda import Conda
 from hubfleet.agent.environments.workshop import Workshop
 
@@ -52,7 +52,8 @@ async def fill(
         await _install(workshop, wanted, prefix, {prefix: folder, home: home}, index)
     await say("compiling")
     version = next(package.version for package in packages if package.name == "python")
-    await _compile(workshop, prefix, folder, ".".join(version.split(".")[:2]))
+    library = prefix / "lib" / f"python{'.'.join(version.split('.')[:2])}"
+    await compiling.compile_all(workshop, prefix / "bin" / "python", library, places={prefix: folder})
 
 
 async def _install(
@@ -75,21 +76,6 @@ async def _install(
         places=places,
         texts={_LOCK: wanted},
         timeout_s=_TIMEOUT_S,
-    )
-
-
-async def _compile(workshop: Workshop, prefix: Path, folder: Path, version: str) -> None:
-    await workshop.run(
-        # -S: without the packages' own starting code; some packages have files that are not meant for this Python
-        [
-            *(str(prefix / "bin" / "python"), "-I", "-S", "-m", "compileall", "-q", "-j", "0"),
-            str(prefix / "lib" / f"python{version}"),
-        ],
-        environment={"HOME": "/tmp"},  # noqa: S108 - the sandbox's own
-        places={prefix: folder},
-        network=False,
-        timeout_s=_TIMEOUT_S,
-        check=False,
     )
 
 

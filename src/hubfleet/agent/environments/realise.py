@@ -19,7 +19,7 @@ import uv
 
 from hubfleet._kit import process
 from hubfleet._kit.files import locked, write_atomic
-from hubfleet.agent.environments import locks, prefixes
+from hubfleet.agent.environments import compiling, locks, prefixes
 from hubfleet.agent.environments.conda import CHANNELS, Conda
 from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.errors import CommandError, LaunchError, StateError
@@ -165,9 +165,12 @@ class Builder:
         await self._uv(
             making,
             *("pip", "install", "--quiet", "--no-config", "--no-progress", "--python", str(prefix / "bin" / "python")),
-            *("--require-hashes", "--no-deps", "--only-binary", ":all:", "--compile-bytecode", *index),
+            *("--require-hashes", "--no-deps", "--only-binary", ":all:", *index),
             *("--requirements", str(making / "lock.txt")),
         )
+        await say("compiling")
+        # not by uv, which runs the packages' own starting code for it, in reach of the cache
+        await compiling.compile_all(self.workshop, self.workshop.python, prefix / "lib", writes=[prefix])
 
     async def _uv(self, making: Path, *arguments: str) -> None:
         tool = Path(uv.find_uv_bin())

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hubfleet._kit.aio import guarded
-from hubfleet.hub import database, look, portal, roles, strays
+from hubfleet.hub import database, document, look, portal, roles, strays
 from hubfleet.hub.agents import AgentLink
 from hubfleet.hub.context import HubContext
 from hubfleet.hub.sign_in.set_up import set_up
@@ -96,7 +96,8 @@ def _spawner(c: Any, program: HubProgram, secret: Any) -> None:
     for agent in program.agents:
         key = CallerKey(f"hub-{program.hub.name}", Path(agent.key).read_text())
         links[agent.cluster] = AgentLink(agent.cluster, AgentClient(agent.address, cluster=agent.cluster, key=key))
-    context = HubContext(program, links, Stops(Path(program.folder) / "stops.json"))
+    stops = Stops(Path(program.folder) / "stops.json")
+    context = HubContext(program, links, stops, portal.document(program, secret))
     c.JupyterHub.spawner_class = type("HubSpawner", (AgentSpawner,), {"context": context})
     c.JupyterHub.allow_named_servers = program.hub.named_servers > 0
     c.JupyterHub.named_server_limit_per_user = program.hub.named_servers
@@ -125,6 +126,9 @@ def _background(context: HubContext) -> None:
         context.keep(loop.create_task(link.follow(), name=f"agent-{link.cluster}"))
     again = guarded("stops", lambda: context.stops.try_again(context.links), every_s=STOPS_AGAIN_S)
     context.keep(loop.create_task(again, name="stops"))
+    if context.document is not None:
+        asked = guarded("document", context.document.keep_up, every_s=document.EVERY_S)
+        context.keep(loop.create_task(asked, name="document"))
 
 
 def _run_python_file(c: Any, path: str) -> None:

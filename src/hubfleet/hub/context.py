@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from hubfleet._kit import names
 from hubfleet.hub.agents import AgentLink
+from hubfleet.hub.document import PortalDocument
 from hubfleet.hub.stops import Stops
 from hubfleet.model.settings.hub import HubProgram
 from hubfleet.protocol.messages import Server
@@ -39,6 +40,8 @@ class HubContext:
     settings: HubProgram
     links: Mapping[str, AgentLink]
     stops: Stops
+    document: PortalDocument | None = None
+    """What the portal tells; None: the hub has no portal."""
     spawners: "weakref.WeakSet[OwnSpawner]" = field(default_factory=weakref.WeakSet)
     tasks: set["asyncio.Future[Any]"] = field(default_factory=set)
 

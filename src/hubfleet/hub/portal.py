@@ -1,20 +1,29 @@
 """The portal as JupyterHub knows it: a service with OAuth that each of the hub's people may use."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from hubfleet.hub import roles
+from hubfleet.hub.document import PortalDocument
 from hubfleet.model.settings.hub import HubProgram
+from hubfleet.protocol.portal_api import PortalApi
 
 SERVICE = "portal"
 CALLBACK = "/services/portal/oauth_callback"
 OPERATOR = "hubfleet-operator"
 """The service by which the command line asks the portal, such as for a build."""
+HUB = "hubfleet-hub"
+"""The service by which the hub's own process asks the portal which environments its people have."""
+TOKEN = "hub-token"  # noqa: S105 - a file's name
+"""In the secrets folder: that service's API token."""
 ACCESS = f"access:services!service={SERVICE}"
 
 
 def set_up(c: Any, program: HubProgram, secret: Callable[[str], str]) -> None:
-    """Register the portal, and the command line as one that may call it.
+    """Register the portal, and the command line and the hub's own process as those that may call it.
 
     Args:
         c: JupyterHub's configuration object.
@@ -35,7 +44,16 @@ def set_up(c: Any, program: HubProgram, secret: Callable[[str], str]) -> None:
         "timeout": 1,
     }
     roles.add_service(c, service, ())
-    roles.add_service(c, {"name": OPERATOR, "api_token": secret("operator-token"), "display": False}, (ACCESS,))
+    for name, token in ((OPERATOR, "operator-token"), (HUB, TOKEN)):
+        roles.add_service(c, {"name": name, "api_token": secret(token), "display": False}, (ACCESS,))
+
+
+def document(program: HubProgram, secret: Callable[[str], str]) -> PortalDocument | None:
+    """Return what the portal tells the hub, kept below the hub's folder; None: the hub has no portal."""
+    if not program.portal_url:
+        return None
+    api = PortalApi(program.portal_url, SecretStr(secret(TOKEN)))
+    return PortalDocument(Path(program.folder) / "portal.json", api)
 
 
 def open_to_people(c: Any) -> None:

@@ -7,15 +7,18 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 
 from hubfleet.hub.failures import StartError
+from hubfleet.model.document import HubDocument
 from hubfleet.model.hub import Hub
 from hubfleet.model.overrides import Overrides
 from hubfleet.model.profile import Profile
 from hubfleet.policy.choices import Choices, Person, ProfileOffer, choices, environment_refused
+from hubfleet.policy.environments import Whose, environments
 
 TEMPLATES = Path(__file__).parents[1] / "pages" / "templates"
 
 Asked = dict[str, object]
 """`profile`, `cluster`, `options` and `environment`, as JupyterHub keeps them and policy checks them."""
+NOTHING_TOLD = HubDocument()
 _SHORT = 12
 
 
@@ -26,17 +29,19 @@ class ByLinkError(StartError):
         super().__init__("A link filled in this form. Look at it, then start", reason="by-link", status_code=200)
 
 
-def render(hub: Hub, person: Person, remembered: Mapping[str, object]) -> str:
+def render(hub: Hub, person: Person, remembered: Mapping[str, object], document: HubDocument = NOTHING_TOLD) -> str:
     """Return the form's fields as HTML.
 
     Args:
         hub: with its profiles.
         person: who looks at it.
         remembered: what was asked for last, or what a link asks for; what of it is no longer offered is passed over.
+        document: what the portal tells of environments.
     """
     offered = choices(hub, Overrides(), person)
     chosen = _selected(offered, remembered)
     environment = str(remembered.get("environment") or "")
+    environment_offers = environments(hub, document, person)
     return (
         _environment()
         .get_template("spawn_form.html")
@@ -45,7 +50,10 @@ def render(hub: Hub, person: Person, remembered: Mapping[str, object]) -> str:
             refused=[offer for offer in offered.profiles if offer.refused],
             chosen=chosen,
             size_of=lambda offer: size(hub.profiles[offer.name]),
+            asks_for_software=hub.features.builds,
+            offers={whose.value: [offer for offer in environment_offers if offer.whose is whose] for whose in Whose},
             environment=environment,
+            environment_offered=any(offer.digest == environment for offer in environment_offers),
             environment_shown=environment[:_SHORT],
             environment_refused=environment_refused(hub, environment) if environment else "",
         )

@@ -21,6 +21,7 @@ from hubfleet.hub.agents import AgentLink, Seen
 from hubfleet.hub.context import HubContext
 from hubfleet.hub.roles import CHECK_USER
 from hubfleet.hub.stops import Stop
+from hubfleet.model.document import HubDocument
 from hubfleet.model.overrides import Overrides
 from hubfleet.policy.choices import Chosen, Person
 from hubfleet.policy.validate import validate
@@ -95,7 +96,9 @@ class AgentSpawner(Spawner):
         """Return the fields of the spawn page; there always are some, or JupyterHub would start on any GET."""
         query = self._query()
         remembered = spawn_page.from_link(query) if query else self.orm_spawner.user_options or {}
-        return spawn_page.render(self.context.settings.hub, self._person(), remembered)
+        portal = self.context.document
+        told = await portal.fresh() if portal is not None else HubDocument()
+        return spawn_page.render(self.context.settings.hub, self._person(), remembered, told)
 
     def options_from_form(self, form_data: dict[str, list[str]]) -> dict[str, Any]:
         """Turn the posted form into what JupyterHub keeps and `choose` checks."""

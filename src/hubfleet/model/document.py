@@ -1,5 +1,7 @@
 """What a hub's process learns from its portal, in one document: which environments its people have."""
 
+from datetime import datetime
+
 from hubfleet.model.base import Message
 from hubfleet.model.sharing import NOBODY
 
@@ -12,6 +14,7 @@ class NamedEnvironment(Message):
     owner: str
     shared_with: str = NOBODY
     """Who else may see it: a word of `model.sharing`."""
+    created: datetime | None = None
 
 
 class HubDocument(Message):

@@ -37,7 +37,8 @@ def secrets(hub: Hub) -> tuple[str, ...]:
     if not has_portal(hub):
         return ()
     own = folder_of_secrets(hub)
-    shared = (f"{hub.name}/{TOKEN_FILE}", f"{hub.name}/operator-token")
+    of_both = (TOKEN_FILE, "operator-token", "hub-token")
+    shared = (f"{hub.name}/{kind}" for kind in of_both)
     return (*shared, *(f"{own}/{kind}" for kind in (TOKEN_FILE, COOKIE_FILE, "agent-key")))
 
 

@@ -1,6 +1,8 @@
 """A hub with builds, from the command line and its portal to a server that runs what a repository asked for."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,3 +146,34 @@ def test_no_token_is_kept(fleet: Machine, tmp_path: Path, ann: Member) -> None:
     for path in fleet.data.rglob("*"):
         if path.is_file() and not path.is_symlink() and "software" not in path.parts:
             assert b"very-s3cret" not in path.read_bytes(), path
+
+
+def test_environments_are_chosen_by_name_on_the_spawn_page(fleet: Machine, git: GitServer) -> None:
+    """At once when made, renamed, shared or deleted; and by what was known last while the portal is away."""
+    repository = git.repository("named", {"requirements.txt": "six==1.16.0\n"}, at=AT)
+    eve, fay = member(fleet, "eve"), member(fleet, "fay")
+    token = token_of(eve)
+    begun = json.loads(portal(eve, "POST", "/builds", {"repository": repository.url}, token=token).text)
+    path = f"/builds/{begun['id']}"
+    wait_for("the end", lambda: json.loads(portal(eve, "GET", path, token=token).text)["state"] in ENDED, timeout_s=180)
+    digest = json.loads(portal(eve, "GET", path, token=token).text)["digest"]
+    shown(eve, f'value="{digest}" dir="auto">&#x2068;named&#x2069;<')
+    assert digest not in fay.ask("GET", "/hub/spawn").text
+    change = {"name": "\u0628\u062d\u0631", "shared_with": "everybody"}
+    assert portal(eve, "PATCH", f"/environments/{digest}", change, token=token).status == 200
+    named = f"{change['name']}&#x2069; (of &#x2068;eve&#x2069;)<"
+    shown(fay, named)
+    assert portal(fay, "DELETE", f"/environments/{digest}", token=token_of(fay)).status == 403
+    pid = fleet.pid("portal-ocean")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert named in fay.ask("GET", "/hub/spawn").text
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert portal(eve, "DELETE", f"/environments/{digest}", token=token).status == 204
+    wait_for("it is gone", lambda: digest not in fay.ask("GET", "/hub/spawn").text)
+
+
+def shown(person: Member, part: str) -> None:
+    """Wait until somebody's spawn page has a part; it may be a second old."""
+    wait_for("the spawn page", lambda: part in person.ask("GET", "/hub/spawn").text)

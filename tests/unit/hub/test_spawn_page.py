@@ -6,6 +6,7 @@ import pytest
 
 from fleets import loaded
 from hubfleet.hub import spawn_page
+from hubfleet.model.document import HubDocument, NamedEnvironment
 from hubfleet.model.hub import Hub
 from hubfleet.policy.choices import Person
 
@@ -68,18 +69,37 @@ def test_a_link_prefills_with_and_without_jupyterhubs_prefix() -> None:
     assert spawn_page.from_link({"opt-environment": [DIGEST]}) == {"environment": DIGEST, "options": {}}
 
 
+def told(*named: tuple[str, str, str]) -> HubDocument:
+    """Return a document with a digest, name and owner each."""
+    return HubDocument(
+        environments=tuple(
+            NamedEnvironment(digest=digest, name=name, owner=owner, shared_with="everybody")
+            for digest, name, owner in named
+        )
+    )
+
+
 def test_an_environment_of_a_link_is_shown_short_with_the_way_back(tmp_path: Path) -> None:
     """It is selected, and the hub's own software is one choice away."""
     page = spawn_page.render(hub(tmp_path, BUILDS), ANA, spawn_page.from_link({"environment": [DIGEST]}))
-    assert "The environment 0123456789ab<" in page
-    assert f'name="environment" value="{DIGEST}" checked' in page
-    assert 'name="environment" value=""' in page
+    assert f'<option value="{DIGEST}" selected>The environment 0123456789ab<' in page
+    assert '<option value="">The hub' in page
 
 
-def test_without_an_environment_there_is_no_question_of_software(tmp_path: Path) -> None:
-    """The page is as on hubs without the feature."""
-    page = spawn_page.render(hub(tmp_path, BUILDS), ANA, {})
-    assert page == spawn_page.render(hub(tmp_path), ANA, {})
+def test_environments_are_chosen_by_name(tmp_path: Path) -> None:
+    """One's own and what others share; a link's or the last choice among them is selected, once."""
+    document = told((DIGEST, "waves", "ana"), ("f" * 64, "tides <b>", "sam"))
+    page = spawn_page.render(hub(tmp_path, BUILDS), ANA, {"environment": DIGEST}, document)
+    assert f'<option value="{DIGEST}" dir="auto" selected>&#x2068;waves&#x2069;</option>' in page
+    assert "&#x2068;tides &lt;b&gt;&#x2069; (of &#x2068;sam&#x2069;)</option>" in page
+    assert page.index('label="Yours"') < page.index("waves") < page.index('label="Of this hub"') < page.index("tides")
+    assert page.count(DIGEST) == 1
+    assert " selected>" not in spawn_page.render(hub(tmp_path, BUILDS), ANA, {"profile": "large"}, document)
+
+
+def test_a_hub_without_builds_asks_for_no_software(tmp_path: Path) -> None:
+    """Whatever an old document says."""
+    page = spawn_page.render(hub(tmp_path), ANA, {}, told((DIGEST, "waves", "ana")))
     assert "environment" not in page
 
 
@@ -88,7 +108,7 @@ def test_an_environment_that_cannot_be_used_is_said_and_not_asked_for(tmp_path: 
     """A link to another hub's environment, or a cut one, never starts with other software in silence."""
     page = spawn_page.render(hub(tmp_path, text), ANA, spawn_page.from_link({"environment": [name]}))
     assert "The software that was asked for cannot be used" in page
-    assert 'name="environment"' not in page
+    assert "The environment " not in page
     assert name not in page
 
 

@@ -86,10 +86,7 @@ class Environments:
         everything = Reader(person="", everything=True)
         entries = await self.seen(everything, limit=TOLD_MAX)
         return HubDocument(
-            environments=tuple(
-                NamedEnvironment(digest=entry.digest, name=entry.name, owner=entry.owner, shared_with=entry.shared_with)
-                for entry in entries
-            )
+            environments=tuple(NamedEnvironment.model_validate(entry, from_attributes=True) for entry in entries)
         )
 
 

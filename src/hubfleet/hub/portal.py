@@ -44,6 +44,9 @@ def set_up(c: Any, program: HubProgram, secret: Callable[[str], str]) -> None:
         "timeout": 1,
     }
     roles.add_service(c, service, ())
+    # where BinderHubs that are services of a hub are, and their clients look
+    binder = {"name": "binder", "url": program.portal_url, "api_token": secret("binder-token"), "display": False}
+    roles.add_service(c, {**binder, "timeout": 1}, ())
     for name, token in ((OPERATOR, "operator-token"), (HUB, TOKEN)):
         roles.add_service(c, {"name": name, "api_token": secret(token), "display": False}, (ACCESS,))
 

@@ -37,7 +37,7 @@ def secrets(hub: Hub) -> tuple[str, ...]:
     if not has_portal(hub):
         return ()
     own = folder_of_secrets(hub)
-    of_both = (TOKEN_FILE, "operator-token", "hub-token")
+    of_both = (TOKEN_FILE, "operator-token", "hub-token", "binder-token")
     shared = (f"{hub.name}/{kind}" for kind in of_both)
     return (*shared, *(f"{own}/{kind}" for kind in (TOKEN_FILE, COOKIE_FILE, "agent-key")))
 

@@ -24,6 +24,8 @@ from hubfleet.portal.features.builds import api as builds_api
 from hubfleet.portal.features.builds import environment_pages, environments_api
 from hubfleet.portal.features.builds import pages as builds_pages
 from hubfleet.portal.features.builds.agents import BuildAgent
+from hubfleet.portal.features.builds.binder import routes as binder
+from hubfleet.portal.features.builds.binder.launching import Launching
 from hubfleet.portal.features.builds.builds import Builds
 from hubfleet.portal.features.builds.environments import Environments
 from hubfleet.portal.features.builds.sending import EVERY_S, Sending
@@ -113,6 +115,7 @@ async def wired(
         sending = Sending(agents, records, clock)
         builds = Builds(settings, agents=agents, records=records, sending=sending, clock=clock)
         app.state.builds, app.state.environments = builds, Environments(records)
+        app.state.launching = Launching(builds, hub, clock)
         ending.push_async_callback(builds.close)
         await builds.resume()
         async with aio.background(sending=aio.guarded("sending", sending.round, every_s=EVERY_S, clock=clock)):
@@ -144,6 +147,7 @@ def application(settings: PortalSettings, hub: HubApi, clock: Clock) -> FastAPI:
     for api in (builds_api.routes, environments_api.routes):
         routes.include_router(api, prefix="/api")
     app.include_router(routes)
+    app.include_router(binder.routes, include_in_schema=False)
     app.mount(f"{PREFIX}static", StaticFiles(directory=PAGES / "static" / "portal"))
     app.add_middleware(SmallBodies)
     problems.describe(app)

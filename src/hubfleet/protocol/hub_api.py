@@ -4,7 +4,9 @@ https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html
 """
 
 import re
+from collections.abc import Mapping
 from typing import Literal
+from urllib.parse import quote
 
 import httpx
 from pydantic import Field, SecretStr, ValidationError
@@ -24,6 +26,22 @@ class HubIdentity(Message):
     name: str = Field(min_length=1)
     groups: list[str] = []
     scopes: list[str] = []
+
+
+class HubServer(Message):
+    """A server as JupyterHub lists it with its person."""
+
+    ready: bool = False
+    pending: str | None = None
+    full_url: str | None = None
+    """Where people find it, with a slash at the end."""
+    user_options: dict[str, object] = {}
+
+
+class HubPerson(Message):
+    """`GET /hub/api/users/NAME`."""
+
+    servers: dict[str, HubServer] = {}
 
 
 class HubApi:
@@ -88,11 +106,45 @@ class HubApi:
             raise ProtocolError("the hub's answer holds no token") from None
         return SecretStr(str(found))
 
+    async def start_server(self, token: str, person: str, options: Mapping[str, str]) -> None:
+        """Let a person's server start; it goes on starting when this returns.
+
+        Raises:
+            RefusedError: the hub does not start it, with its own words.
+            UnreachableError: the hub does not answer just now.
+        """
+        headers = {"Authorization": f"token {token}"}
+        answer = await self._send("POST", f"users/{quote(person, safe='')}/server", headers=headers, body=options)
+        if not answer.is_success:
+            raise RefusedError(_said(answer), status=answer.status_code)
+
+    async def server(self, token: str, person: str) -> HubServer | None:
+        """Return a person's server; None where none runs or starts.
+
+        Raises:
+            RefusedError: the token may not see it.
+            UnreachableError: the hub does not answer just now.
+        """
+        headers = {"Authorization": f"token {token}"}
+        answer = await self._send("GET", f"users/{quote(person, safe='')}", headers=headers)
+        if not answer.is_success:
+            raise RefusedError(_said(answer), status=answer.status_code)
+        try:
+            return HubPerson.model_validate_json(answer.text).servers.get("")
+        except ValidationError as error:
+            raise ProtocolError("the hub's answer names no person") from error
+
     async def _send(
-        self, method: str, path: str, *, headers: dict[str, str] | None = None, form: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: dict[str, str] | None = None,
+        form: dict[str, str] | None = None,
+        body: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         try:
-            answer = await self._http.request(method, path, headers=headers, data=form)
+            answer = await self._http.request(method, path, headers=headers, data=form, json=body)
         except httpx.HTTPError as error:
             raise UnreachableError(
                 f"the hub does not answer ({type(error).__name__})", hint="try again in a minute"
@@ -100,3 +152,11 @@ class HubApi:
         if answer.is_server_error:
             raise UnreachableError(f"the hub answered {answer.status_code}", hint="try again in a minute")
         return answer
+
+
+def _said(answer: httpx.Response) -> str:
+    """Return why the hub refused, in its own words."""
+    try:
+        return str(answer.json()["message"])[:500]
+    except (ValueError, KeyError, TypeError):
+        return f"the hub answered {answer.status_code}"

@@ -31,6 +31,7 @@ MADE: Mapping[str, Callable[[str], str]] = {
     "culler-token": lambda _hub: secrets.token_urlsafe(32),
     "portal-token": lambda _hub: secrets.token_urlsafe(32),
     "portal-cookie": lambda _hub: secrets.token_hex(32),
+    "binder-token": lambda _hub: secrets.token_urlsafe(32),
     "hub-token": lambda _hub: secrets.token_urlsafe(32),
     "operator-token": lambda _hub: secrets.token_urlsafe(32),
     "agent-key": lambda folder: CallerKey.new(_caller_of(folder)).jwk,

@@ -22,6 +22,8 @@ from hubfleet.records.entries import EnvironmentEntry
 SHOWN_MAX = 200
 SEARCH_FROM = 20
 """Rows from which a list has a search."""
+THEN_START = "?then=start"
+"""On the addresses of a form and a build from which their person goes on to the form that starts a server."""
 WORDS = {
     BuildState.QUEUED: "waiting",
     BuildState.FETCHING: "getting the repository",
@@ -35,9 +37,12 @@ routes = APIRouter()
 
 
 @routes.get("/environments")
-async def environments(request: Request, person: Caller, search: str = "") -> Response:
-    """Show the person's environments and builds, and the form for a new one."""
-    return await _environments(request, person, search=search.strip()[:200])
+async def environments(
+    request: Request, person: Caller, search: str = "", repository: str = "", ref: str = ""
+) -> Response:
+    """Show the person's environments and builds, and the form for a new one, which a link may have filled in."""
+    given = {"repository": repository.strip()[:2000], "ref": ref.strip()[:250]}
+    return await _environments(request, person, search=search.strip()[:200], given=given)
 
 
 @routes.post("/builds")
@@ -57,7 +62,7 @@ async def begin(request: Request, sent: Sent) -> Response:
         field = "cluster" if error.status == 422 else "repository"
         wrong = {field: f"{error.message}: {error.hint}" if error.hint else error.message}
         return await _environments(request, sent.person, given=given, wrong=wrong, status=error.status)
-    return RedirectResponse(f"{PREFIX}builds/{entry.id}", 303)
+    return RedirectResponse(f"{PREFIX}builds/{entry.id}{THEN_START if _then_start(request) else ''}", 303)
 
 
 @routes.get("/builds/{build}")
@@ -77,6 +82,7 @@ async def one_build(request: Request, build: UUID, person: Caller) -> Response:
         word=WORDS[BuildState(entry.state)],
         cluster=builds.clusters.get(entry.cluster, entry.cluster) if len(builds.clusters) > 1 else "",
         log=log,
+        then=THEN_START if _then_start(request) else "",
     )
 
 
@@ -118,6 +124,7 @@ async def _environments(
         searchable=bool(search) or max(len(made), len(shared), len(tried)) > SEARCH_FROM,
         shown_max=SHOWN_MAX,
         clusters=builds.clusters,
+        then=THEN_START if _then_start(request) else "",
         # a token is typed again rather than sent back
         given={name: value for name, value in (given or {}).items() if name != "token"},
         wrong=wrong or {},
@@ -130,6 +137,10 @@ async def _made(request: Request, person: Person, digest: str) -> EnvironmentEnt
         return await cast(Environments, request.app.state.environments).one(person, digest)
     except RefusedError:
         return None
+
+
+def _then_start(request: Request) -> bool:
+    return request.query_params.get("then") == "start"
 
 
 def said(message: str) -> str:

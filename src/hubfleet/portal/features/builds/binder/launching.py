@@ -1,0 +1,118 @@
+"""From a link of BinderHub's to its last event: builds, then starts the caller's server with what was built."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from hubfleet._kit.clock import Clock
+from hubfleet.errors import HubfleetError, RefusedError
+from hubfleet.portal.features.builds.binder import phases
+from hubfleet.portal.features.builds.binder.phases import Phase
+from hubfleet.portal.features.builds.binder.providers import Source
+from hubfleet.portal.features.builds.builds import Builds
+from hubfleet.portal.features.builds.views import NewBuild
+from hubfleet.portal.people import Person
+from hubfleet.protocol.hub_api import HubApi, HubServer
+from hubfleet.records.entries import BuildEntry
+
+START_S = 300.0
+LOOK_S = 0.3
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One call of `/build`."""
+
+    source: Source
+    person: Person
+    token: str
+    """The caller's, with which the server is started; it is theirs already."""
+    build_only: bool
+    base: str
+    """Where BinderHub's pages are, for links: scheme, host and path with a slash at the end."""
+
+
+class Launching:
+    """Carries calls of `/build` out."""
+
+    def __init__(self, builds: Builds, hub: HubApi, clock: Clock) -> None:
+        self._builds = builds
+        self._hub = hub
+        self._clock = clock
+
+    @property
+    def ending(self) -> asyncio.Event:
+        """Set when the portal ends, and readers must go."""
+        return self._builds.ending
+
+    async def phases(self, asked: Asked) -> AsyncIterator[Phase]:
+        """Yield what happens up to `ready` or `failed`; never raises what a client should be told."""
+        try:
+            async for phase in self._phases(asked):
+                yield phase
+        except RefusedError as error:
+            yield phases.failed(_words(error), status=error.status)
+        except HubfleetError as error:
+            yield phases.failed(_words(error))
+
+    async def _phases(self, asked: Asked) -> AsyncIterator[Phase]:
+        wanted = NewBuild(repository=asked.source.repository, ref=asked.source.ref or "HEAD")
+        entry = await self._builds.begin(asked.person, wanted)
+        async for event in self._builds.events(entry, since=0):
+            if event.state.over:
+                entry = await self._builds.build(asked.person, entry.id)
+            yield phases.of_build(event, entry.digest)
+        if not entry.digest or entry.state != "ready":
+            if entry.state not in {"failed", "stopped"}:
+                yield phases.failed("the build did not end; ask again")
+            return
+        if asked.build_only:
+            yield phases.built_only(entry.digest)
+            return
+        async for phase in self._launch(asked, entry):
+            yield phase
+
+    async def _launch(self, asked: Asked, entry: BuildEntry) -> AsyncIterator[Phase]:
+        if asked.person.service:
+            raise RefusedError("a service has no server: build only, or use a person's token", status=403)
+        yield phases.launching("Launching server...")
+        name, options = asked.person.name, {"environment": entry.digest}
+        server = await self._hub.server(asked.token, name)
+        if server is not None and server.user_options.get("environment") != entry.digest:
+            raise RefusedError(
+                "a server of yours runs already, with other software", status=409, hint="stop it, and ask again"
+            )
+        if server is None:
+            await self._hub.start_server(asked.token, name, options)
+        server = await self._ready(asked)
+        yield self._last(asked, entry, server)
+
+    async def _ready(self, asked: Asked) -> HubServer:
+        end = self._clock.monotonic() + START_S
+        while self._clock.monotonic() < end:
+            server = await self._hub.server(asked.token, asked.person.name)
+            if server is None:
+                raise RefusedError("the server did not start", status=500, hint="the hub's own page says why")
+            if server.ready and server.full_url:
+                return server
+            await asyncio.sleep(LOOK_S)
+        raise RefusedError("the server takes too long to start", status=504, hint="the hub's own page shows it")
+
+    def _last(self, asked: Asked, entry: BuildEntry, server: HubServer) -> Phase:
+        source = asked.source
+        return {
+            "phase": "ready",
+            "message": "server running\n",
+            "image": phases.image_name(entry.digest),
+            "repo_url": source.repository,
+            "token": asked.token,
+            "url": server.full_url,
+            "binder_ref_url": source.repository,
+            "binder_launch_host": asked.base,
+            "binder_request": source.request,
+            "binder_persistent_request": source.at(entry.commit),
+        }
+
+
+def _words(error: HubfleetError) -> str:
+    return f"{error.message}: {error.hint}" if error.hint else error.message

@@ -1,0 +1,136 @@
+"""BinderHub's HTTP API, so that what was written for a BinderHub works against a hub with builds on.
+
+https://binderhub.readthedocs.io/en/latest/api.html. Only a token in the header starts anything here: cookies of the hub
+and of the portal's pages do not reach this path, and links lead to the portal's prefilled form.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+
+from hubfleet import __version__
+from hubfleet.errors import HubfleetError, RefusedError
+from hubfleet.portal.features.builds.binder import phases, providers
+from hubfleet.portal.features.builds.binder.launching import Asked, Launching
+from hubfleet.portal.features.builds.binder.phases import Phase
+from hubfleet.portal.people import PREFIX as PORTAL
+from hubfleet.portal.people import People
+
+PREFIX = "/services/binder"
+KEEP_ALIVE_S = 25.0
+LINGER_S = 60.0
+_STREAM = {"Cache-Control": "no-cache", "Access-Control-Allow-Headers": "cache-control, authorization"}
+_OPEN = {"Access-Control-Allow-Origin": "*"}
+
+routes = APIRouter(prefix=PREFIX)
+
+
+@routes.get("/build/{provider}/{spec:path}")
+async def build(request: Request, provider: str, build_only: bool = False) -> Response:
+    """Build a repository, start the caller's server with it, and tell each step as an event (SSE)."""
+    if "text/event-stream" not in request.headers.get("accept", ""):
+        raise RefusedError("this answers with a stream of events only", status=400, hint="Accept: text/event-stream")
+    try:
+        asked = await _asked(request, provider, build_only)
+    except HubfleetError as error:
+        # BinderHub's clients read errors as events too
+        status = error.status if isinstance(error, RefusedError) else 503
+        return _stream(_one(phases.failed(error.message, status=status)))
+    launching = cast(Launching, request.app.state.launching)
+    return _stream(launching.phases(asked), launching.ending)
+
+
+@routes.get("/v2/{provider}/{spec:path}")
+async def launch_page(request: Request, provider: str) -> Response:
+    """Lead to the portal's form, filled in: a link starts nothing by itself."""
+    found = providers.source(provider, _raw_spec(request, "v2", provider))
+    query = urlencode({"repository": found.repository, "ref": found.ref})
+    return RedirectResponse(f"{PORTAL}environments?{query}", 302)
+
+
+@routes.get("/api/repoproviders")
+async def repository_providers() -> Response:
+    """Return the kinds of repositories that links may name."""
+    return JSONResponse([provider.display() for provider in providers.PROVIDERS.values()], headers=_OPEN)
+
+
+@routes.get("/_config")
+async def old_configuration() -> Response:
+    """Return the same as clients of before 2024 ask for it."""
+    told = {
+        provider.name: {
+            "text": provider.repository_label,
+            "tag_text": "Git ref (branch, tag, or commit)",
+            "ref_prop_disabled": False,
+            "label_prop_disabled": False,
+        }
+        for provider in providers.PROVIDERS.values()
+    }
+    return JSONResponse(told, headers=_OPEN)
+
+
+@routes.get("/versions")
+async def versions() -> Response:
+    """Return what builds here; never secret."""
+    return JSONResponse({"builder_info": {"builder": "hubfleet"}, "binderhub": __version__}, headers=_OPEN)
+
+
+@routes.api_route("/health", methods=["GET", "HEAD"])
+async def health() -> Response:
+    """Answer as long as the portal runs."""
+    return JSONResponse({"ok": True, "checks": []})
+
+
+async def _asked(request: Request, provider: str, build_only: bool) -> Asked:
+    found = providers.source(provider, _raw_spec(request, "build", provider))
+    header = request.headers.get("authorization")
+    if header is None:
+        raise RefusedError("a token of the hub is needed, as `Authorization: Bearer TOKEN`", status=403)
+    person = await cast(People, request.app.state.people).who(request)
+    base = f"{request.app.state.forgery.origin}{PREFIX}/"
+    return Asked(found, person, header.partition(" ")[2].strip(), build_only, base)
+
+
+def _raw_spec(request: Request, page: str, provider: str) -> str:
+    """Return what follows the provider as it was sent: an escaped slash is part of a name."""
+    raw = cast(bytes, request.scope.get("raw_path") or request.url.path.encode()).decode("latin-1").partition("?")[0]
+    return raw.partition(f"{PREFIX}/{page}/{provider}/")[2]
+
+
+async def _one(phase: Phase) -> AsyncIterator[Phase]:
+    yield phase
+
+
+def _stream(told: AsyncIterator[Phase], ending: asyncio.Event | None = None) -> Response:
+    return StreamingResponse(_lines(told, ending or asyncio.Event()), media_type="text/event-stream", headers=_STREAM)
+
+
+async def _lines(told: AsyncIterator[Phase], ending: asyncio.Event) -> AsyncIterator[str]:
+    """Yield events in BinderHub's form, and a comment whenever there was none for a while.
+
+    After `ready` the client closes: one whose stream is closed takes that for a failure, or asks for all of it again.
+    """
+    over = asyncio.ensure_future(ending.wait())
+    coming: asyncio.Future[Any] = asyncio.ensure_future(anext(told, None))
+    try:
+        while not over.done():
+            await asyncio.wait({coming, over}, timeout=KEEP_ALIVE_S, return_when=asyncio.FIRST_COMPLETED)
+            if not coming.done():
+                yield ":keepalive\n\n"
+                continue
+            phase = coming.result()
+            if phase is None:
+                return
+            yield f"data: {json.dumps(phase)}\n\n"
+            if phase["phase"] == "ready":
+                await asyncio.wait({over}, timeout=LINGER_S)
+                return
+            coming = asyncio.ensure_future(anext(told, None))
+    finally:
+        coming.cancel()
+        over.cancel()

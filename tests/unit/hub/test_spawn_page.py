@@ -101,6 +101,7 @@ def test_a_hub_without_builds_asks_for_no_software(tmp_path: Path) -> None:
     """Whatever an old document says."""
     page = spawn_page.render(hub(tmp_path), ANA, {}, told((DIGEST, "waves", "ana")))
     assert "environment" not in page
+    assert "/services/portal/environments?then=start" in spawn_page.render(hub(tmp_path, BUILDS), ANA, {})
 
 
 @pytest.mark.parametrize(("text", "name"), [(PROFILES, DIGEST), (BUILDS, "<b>"), (BUILDS, DIGEST.upper())])

@@ -56,6 +56,32 @@ async def test_the_form_works_from_start_to_link(portal: Running) -> None:
     assert "Being made" not in listed.text
 
 
+async def test_a_build_on_the_way_to_a_start_leads_back_to_it(portal: Running) -> None:
+    """From the spawn page's link over the form and the build to the prefilled form; by no link does anything begin."""
+    browser = await portal.signed_in()
+    form = await browser.get(f"{ENVIRONMENTS}?then=start&repository={REPOSITORY}")
+    assert f'action="{PORTAL}builds?then=start"' in form.text
+    assert (await browser.get(f"{PORTAL}api/builds")).json() == {"builds": []}
+    token = browser.form_token(form)
+    wrong = await browser.send_form("builds?then=start", token, repository="x")
+    assert f'action="{PORTAL}builds?then=start"' in wrong.text
+    begun = await browser.send_form("builds?then=start", token, repository=REPOSITORY)
+    assert begun.headers["location"].endswith("?then=start")
+    build = begun.headers["location"].rpartition("/")[2].removesuffix("?then=start")
+    assert (
+        "this page leads on to the form that starts your server" in (await browser.get(begun.headers["location"])).text
+    )
+    while build not in portal.agent.requests:
+        await portal.reached(browser, build)
+    digest = portal.agent.finish(build)
+    await portal.reached(browser, build, state="ready")
+    ready = await browser.get(begun.headers["location"])
+    assert f'href="/hub/spawn?environment={digest}" id="build-then"' in ready.text
+    assert "static/lead.js" in ready.text
+    plain = await browser.get(f"{PORTAL}builds/{build}")
+    assert "static/lead.js" not in plain.text
+
+
 async def test_a_day_can_be_chosen(portal: Running) -> None:
     """The form's two fields make one wish."""
     browser = await portal.signed_in()
@@ -161,7 +187,7 @@ async def test_a_form_sent_after_signing_out_says_so(portal: Running) -> None:
 async def test_scripts_come_from_the_portal(portal: Running) -> None:
     """Small modules, which anybody may read."""
     browser = await portal.browser()
-    for name in ("build.js", "times.js"):
+    for name in ("build.js", "lead.js", "times.js"):
         answer = await browser.get(f"{PORTAL}static/{name}")
         assert answer.status_code == 200
         assert "javascript" in answer.headers["content-type"]

@@ -25,6 +25,8 @@ if (page.dataset.events) {
     show(event);
     if (!OVER.has(event.state)) return;
     source.close();
+    // by this the page that comes next knows that its reader waited for it
+    if (event.state === "ready") sessionStorage.setItem(`awaited-${page.dataset.build}`, "1");
     location.reload();
   });
   source.addEventListener("error", () => {

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 from hubfleet._kit.clock import Clock
 from hubfleet.errors import HubfleetError, RefusedError
@@ -17,6 +18,7 @@ from hubfleet.records.entries import BuildEntry
 
 START_S = 300.0
 LOOK_S = 0.3
+LINGER_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,16 @@ class Launching:
     def ending(self) -> asyncio.Event:
         """Set when the portal ends, and readers must go."""
         return self._builds.ending
+
+    async def linger(self) -> None:
+        """Wait for a client to close its stream, for as long as a BinderHub does."""
+        told, rested = self._builds.ending.wait(), self._clock.sleep(LINGER_S)
+        waiting: list[asyncio.Future[Any]] = [asyncio.ensure_future(told), asyncio.ensure_future(rested)]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
 
     async def phases(self, asked: Asked) -> AsyncIterator[Phase]:
         """Yield what happens up to `ready` or `failed`; never raises what a client should be told."""
@@ -95,7 +107,7 @@ class Launching:
                 raise RefusedError("the server did not start", status=500, hint="the hub's own page says why")
             if server.ready and server.full_url:
                 return server
-            await asyncio.sleep(LOOK_S)
+            await self._clock.sleep(LOOK_S)
         raise RefusedError("the server takes too long to start", status=504, hint="the hub's own page shows it")
 
     def _last(self, asked: Asked, entry: BuildEntry, server: HubServer) -> Phase:

@@ -23,7 +23,6 @@ from hubfleet.portal.people import People
 
 PREFIX = "/services/binder"
 KEEP_ALIVE_S = 25.0
-LINGER_S = 60.0
 _STREAM = {"Cache-Control": "no-cache", "Access-Control-Allow-Headers": "cache-control, authorization"}
 _OPEN = {"Access-Control-Allow-Origin": "*"}
 
@@ -35,14 +34,14 @@ async def build(request: Request, provider: str, build_only: bool = False) -> Re
     """Build a repository, start the caller's server with it, and tell each step as an event (SSE)."""
     if "text/event-stream" not in request.headers.get("accept", ""):
         raise RefusedError("this answers with a stream of events only", status=400, hint="Accept: text/event-stream")
+    launching = cast(Launching, request.app.state.launching)
     try:
         asked = await _asked(request, provider, build_only)
     except HubfleetError as error:
         # BinderHub's clients read errors as events too
         status = error.status if isinstance(error, RefusedError) else 503
-        return _stream(_one(phases.failed(error.message, status=status)))
-    launching = cast(Launching, request.app.state.launching)
-    return _stream(launching.phases(asked), launching.ending)
+        return _stream(_one(phases.failed(error.message, status=status)), launching)
+    return _stream(launching.phases(asked), launching)
 
 
 @routes.get("/v2/{provider}/{spec:path}")
@@ -106,16 +105,16 @@ async def _one(phase: Phase) -> AsyncIterator[Phase]:
     yield phase
 
 
-def _stream(told: AsyncIterator[Phase], ending: asyncio.Event | None = None) -> Response:
-    return StreamingResponse(_lines(told, ending or asyncio.Event()), media_type="text/event-stream", headers=_STREAM)
+def _stream(told: AsyncIterator[Phase], launching: Launching) -> Response:
+    return StreamingResponse(_lines(told, launching), media_type="text/event-stream", headers=_STREAM)
 
 
-async def _lines(told: AsyncIterator[Phase], ending: asyncio.Event) -> AsyncIterator[str]:
+async def _lines(told: AsyncIterator[Phase], launching: Launching) -> AsyncIterator[str]:
     """Yield events in BinderHub's form, and a comment whenever there was none for a while.
 
     After `ready` the client closes: one whose stream is closed takes that for a failure, or asks for all of it again.
     """
-    over = asyncio.ensure_future(ending.wait())
+    over = asyncio.ensure_future(launching.ending.wait())
     coming: asyncio.Future[Any] = asyncio.ensure_future(anext(told, None))
     try:
         while not over.done():
@@ -128,7 +127,7 @@ async def _lines(told: AsyncIterator[Phase], ending: asyncio.Event) -> AsyncIter
                 return
             yield f"data: {json.dumps(phase)}\n\n"
             if phase["phase"] == "ready":
-                await asyncio.wait({over}, timeout=LINGER_S)
+                await launching.linger()
                 return
             coming = asyncio.ensure_future(anext(told, None))
     finally:

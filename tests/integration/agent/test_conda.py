@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 import conda_channels
-from agents import AgentProgram, FakeHub, agent, reached, server_id, server_request
+from agents import AgentProgram, FakeHub, agent, reached, server_id, server_request, wait_for
 from conda_channels import PLACEHOLDER, PYTHON, package
 from git_servers import GitServer, git_server
 from hubfleet.agent.environments import locks
@@ -218,11 +218,9 @@ async def test_a_killed_agent_leaves_no_half_environment(channel: Channel) -> No
     repository = channel.git.repository("killed", {"environment.yml": text}, at=AT)
     name = str(uuid.uuid4())
     await channel.client.start_build(name, BuildRequest(hub="ocean", repository=repository.url))
-    async for event in channel.client.build_events(name):
-        if "installing" in event.message:
-            break
-    channel.program.kill()
     folder = channel.program.folder / "software" / "environments"
+    wait_for(lambda: any(folder.glob(".making-*/prefix/conda-meta/*.json")), 120)
+    channel.program.kill()
     half = [path.name for path in folder.iterdir() if not (path / MARKER).is_file()]
     assert half and all(name.startswith(".") for name in half)
     channel.program.start()

@@ -6,6 +6,7 @@ rattler's own error where it failed. No package's code is run: link scripts are 
 
 import asyncio
 import json
+import os
 import sys
 from typing import Any
 
@@ -15,6 +16,8 @@ def main() -> None:
     told = json.load(sys.stdin)
     sys.path.append(told["site_packages"])
     asyncio.run(_install(told))
+    # at once: rattler's threads may still be there, and one that meets the end of Python crashes it
+    os._exit(0)
 
 
 async def _install(told: dict[str, Any]) -> None:

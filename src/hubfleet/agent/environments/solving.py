@@ -6,6 +6,7 @@ of JSON, the packages or why there are none. It installs nothing and runs nothin
 
 import asyncio
 import json
+import os
 import sys
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,7 +26,9 @@ def main() -> None:
         answer = {"unsolvable": str(error)}
     except GatewayError as error:
         answer = {"unreachable": str(error)}
-    print(json.dumps(answer))  # noqa: T201 - read by the agent
+    print(json.dumps(answer), flush=True)  # noqa: T201 - read by the agent
+    # at once: rattler's threads may still be there, and one that meets the end of Python crashes it
+    os._exit(0)
 
 
 async def _solve(told: dict[str, Any]) -> list[dict[str, object]]:

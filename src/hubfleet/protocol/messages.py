@@ -219,7 +219,8 @@ class EnvironmentLock(Message):
     """`PUT /v1/environments/{digest}`: a lock that this cluster shall make an environment of."""
 
     lock: str
-    """Canonical text: sorted lines of `name==version --hash=sha256:…`, whose SHA-256 is the digest."""
+    """Canonical text: sorted lines of `name==version --hash=sha256:…`, and for conda's packages of
+    `conda:CHANNEL/SUBDIR/FILE --hash=sha256:…`; its SHA-256 is the digest."""
 
 
 class EnvironmentState(Message):

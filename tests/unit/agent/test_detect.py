@@ -46,7 +46,7 @@ def test_nothing_is_nothing() -> None:
     assert (found.paths, found.changed) == ([], None)
 
 
-@pytest.mark.parametrize("name", ["environment_yml", "Dockerfile", "postBuild", "setup_py"])
+@pytest.mark.parametrize("name", ["conda-lock_yml", "Dockerfile", "postBuild", "setup_py"])
 def test_what_is_not_honoured_is_named(name: str) -> None:
     """Neither is a part of a specification left out without a word."""
     with pytest.raises(BuildError, match=name.replace("_", r"\.")):

@@ -17,6 +17,7 @@ from hubfleet.errors import BuildError
 REQUIREMENTS = "requirements.txt"
 NOT_YET = {
     "Dockerfile": "images from a Dockerfile",
+    "conda-lock.yml": "the exact packages of conda-lock",
     "default.nix": "Nix expressions",
     "manifest.scm": "Guix manifests",
     "Project.toml": "Julia projects",

@@ -2,5 +2,6 @@
 const awaited = `awaited-${document.getElementById("build").dataset.build}`;
 if (sessionStorage.getItem(awaited)) {
   sessionStorage.removeItem(awaited);
-  location.assign(document.getElementById("build-then").href);
+  // in this page's place, so that going back leads to the form for a repository, not here to be led on again
+  location.replace(document.getElementById("build-then").href);
 }

@@ -12,7 +12,7 @@ from browser.binder import client
 from browser.people import Visitor
 from git_servers import git_server
 
-pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 ASK = """async ([spec, token, only]) => {
     const url = new URL("/services/binder/build/", location.href);

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from browser.people import Visitor
 from git_servers import git_server
 
-pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
 def test_a_build_that_was_awaited_leads_back_to_the_form_and_starts_nothing(

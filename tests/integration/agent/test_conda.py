@@ -20,7 +20,7 @@ from hubfleet.protocol.client import AgentClient
 from hubfleet.protocol.messages import ServerState, StopReason
 from notebooks import execute, start_kernel
 
-pytestmark = [pytest.mark.integration, pytest.mark.anyio]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.anyio]
 AT = "2024-06-01T12:00:00Z"
 SCRIPT = "#!/bin/sh\ntouch $PREFIX/it-ran\n"
 PTH = "import os, glob; [open(f'{path}/it-was-here', 'w') for path in glob.glob(os.environ['HOME'] + '/../*')]\n"

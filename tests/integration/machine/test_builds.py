@@ -13,7 +13,7 @@ from machines import CLUSTER, Machine, machine, up
 from people import Member, member
 from programs import Answer, wait_for
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("machine")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("builds")]
 
 HUB = "sign_in: {with: shared-password}\nallow: {everyone: true}\n"
 AT = "2021-06-01T12:00:00Z"
@@ -68,10 +68,10 @@ def test_the_command_builds_and_prints_the_digest(fleet: Machine, git: GitServer
 
 def test_the_command_says_why_not(fleet: Machine, git: GitServer) -> None:
     """A build that fails ends with status 1 and what to do; a hub without builds is named at once."""
-    repository = git.repository("refused", {"environment.yml": "dependencies: [x]\n"})
+    repository = git.repository("refused", {"Project.toml": "[deps]\n"})
     failed = fleet.run("build", repository.url, check=False)
     assert failed.status == 1
-    assert "conda environments, which environment.yml asks for, cannot be had" in failed.stderr
+    assert "Julia projects, which Project.toml asks for, cannot be had" in failed.stderr
     refused = fleet.run("build", repository.url, "--hub", "maths", check=False)
     assert "features: {builds: true}" in refused.stderr
 

@@ -13,7 +13,7 @@ from machines import CLUSTER, Machine, machine, up
 from people import Member, member
 from programs import ask, wait_for
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("machine")]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("machine")]
 BUILDS = "sign_in: {with: shared-password}\nallow: {everyone: true}\nfeatures: {builds: true}\n"
 PLAIN = "sign_in: {with: shared-password}\nallow: {everyone: true}\n"
 UNKNOWN = "0123456789abcdef" * 4

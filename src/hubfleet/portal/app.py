@@ -79,6 +79,8 @@ async def _serve(settings: PortalSettings) -> None:
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            # HAProxy keeps idle connections, and must be the one that closes them
+            timeout_keep_alive=75,
             timeout_graceful_shutdown=3,
         )
         await _Server(config, portal.builds.end_streams).serve()

@@ -37,12 +37,12 @@ class Repository:
         self.git("commit", "--quiet", "--allow-empty", "-m", "a change", at=at)
         return self.git("rev-parse", "HEAD")
 
-    def git(self, *arguments: str, at: str = "2024-06-01T12:00:00Z") -> str:
+    def git(self, *arguments: str, at: str = "2024-06-01T12:00:00Z", stdin: str = "") -> str:
         """Run git in the repository."""
         person = {"GIT_AUTHOR_NAME": "Ann", "GIT_AUTHOR_EMAIL": "ann@example.org"}
         person |= {"GIT_COMMITTER_NAME": "Ann", "GIT_COMMITTER_EMAIL": "ann@example.org"}
         variables = {**os.environ, **person, "GIT_AUTHOR_DATE": at, "GIT_COMMITTER_DATE": at, "HOME": "/nonexistent"}
-        return process.run(["git", "-C", str(self.folder), *arguments], env=variables).stdout.strip()
+        return process.run(["git", "-C", str(self.folder), *arguments], env=variables, stdin=stdin).stdout.strip()
 
 
 @dataclass

@@ -11,6 +11,7 @@ from hubfleet._kit import plugins
 from hubfleet._kit.clock import Clock
 from hubfleet.agent.environments.builds import Builds
 from hubfleet.agent.environments.conda import CHANNELS
+from hubfleet.agent.environments.contents import Contents
 from hubfleet.agent.environments.realise import Builder
 from hubfleet.agent.environments.repositories import Repositories
 from hubfleet.agent.environments.resolve import Resolver
@@ -82,11 +83,30 @@ async def make_environments(settings: AgentSettings, store: Store) -> Environmen
     return Environments(builder, base_lock=lock)
 
 
-def make_builds(settings: AgentSettings, environments: Environments, clock: Clock) -> Builds:
+def make_repositories(settings: AgentSettings, environments: Environments) -> Repositories:
+    """Return what asks git servers here."""
+    folder = settings.data / "builds" / "repositories"
+    return Repositories(folder, environments.builder.workshop, private_hosts=settings.git_hosts)
+
+
+def make_contents(settings: AgentSettings, repositories: Repositories) -> Contents:
+    """Return what keeps the files of repositories here."""
+    return Contents(settings.data / "builds" / "contents", repositories)
+
+
+def make_builds(
+    settings: AgentSettings,
+    environments: Environments,
+    clock: Clock,
+    *,
+    repositories: Repositories,
+    contents: Contents,
+) -> Builds:
     """Return what turns repositories into environments here."""
     workshop, folder = environments.builder.workshop, settings.data / "builds"
     return Builds(
-        repositories=Repositories(folder / "repositories", workshop, private_hosts=settings.git_hosts),
+        repositories=repositories,
+        contents=contents,
         resolver=Resolver(
             folder,
             environments.builder.cache,
@@ -109,7 +129,7 @@ def make_tidying(settings: AgentSettings, environments: Environments, store: Sto
 
     return Tidying(
         environments.builder,
-        settings.data / "builds" / "repositories",
+        [settings.data / "builds" / "repositories", settings.data / "builds" / "contents"],
         # who shares a folder does not see whose servers use what is in it
         ceiling_gib=math.inf if settings.software else settings.ceilings.software_gib,
         in_use=in_use,

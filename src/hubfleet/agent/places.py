@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hubfleet._kit.clock import Clock
+from hubfleet.agent.environments.contents import Contents
 from hubfleet.agent.environments.software import BASE
 from hubfleet.agent.homes import folders
 from hubfleet.agent.homes.quota import HomeQuotas
@@ -18,6 +19,7 @@ from hubfleet.agent.records import Record
 from hubfleet.agent.store import Store
 from hubfleet.errors import LaunchError
 from hubfleet.model.settings.agent import AgentSettings
+from hubfleet.protocol.messages import ServerRequest
 
 GIB = 1024**3
 _NEARLY_FULL = 0.95
@@ -39,7 +41,14 @@ class Places:
     """Turns a record into a launch request, making what must be there."""
 
     def __init__(
-        self, settings: AgentSettings, store: Store, software: Software, quotas: HomeQuotas, clock: Clock
+        self,
+        settings: AgentSettings,
+        store: Store,
+        *,
+        software: Software,
+        quotas: HomeQuotas,
+        contents: Contents,
+        clock: Clock,
     ) -> None:
         """Make it.
 
@@ -48,12 +57,14 @@ class Places:
             store: for ids and homes.
             software: makes environments.
             quotas: keeps lasting homes within their limits.
+            contents: has the repositories' files that servers get copies of.
             clock: for the homes index.
         """
         self._settings = settings
         self._store = store
         self._software = software
         self._quotas = quotas
+        self._contents = contents
         self._clock = clock
         self._own_ids = os.geteuid() == 0
 
@@ -71,6 +82,7 @@ class Places:
         wanted = request.environment
         environment = None if wanted == BASE else await self._software.prefix(wanted, progress)
         prefix = await self._software.prefix(BASE, progress)
+        content = await self._content(request, progress)
         uid = await self._id(request.hub, request.person)
         home = await self._home(record, uid)
         groups: dict[str, int] = {}
@@ -89,6 +101,7 @@ class Places:
             groups=groups,
             hub_url=f"http://{hub.address}:{hub.port}",
             environment=environment,
+            content=content,
         )
 
     async def home_notice(self, record: Record) -> tuple[float | None, str]:
@@ -110,6 +123,12 @@ class Places:
         """Remove what was for one run only."""
         if record.request.fresh_home:
             await asyncio.to_thread(shutil.rmtree, self._fresh(record.id), ignore_errors=True)
+
+    async def _content(self, request: ServerRequest, progress: Progress) -> Path | None:
+        if request.content is None:
+            return None
+        await progress("preparing files")
+        return await self._contents.tree(request.hub, request.content)
 
     async def _home(self, record: Record, uid: int) -> Path:
         request = record.request

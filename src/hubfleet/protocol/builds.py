@@ -9,6 +9,7 @@ from enum import StrEnum
 from pydantic import SecretStr
 
 from hubfleet.model.base import Message
+from hubfleet.protocol.messages import Content
 
 
 class BuildState(StrEnum):
@@ -71,6 +72,8 @@ class Build(Message):
     """The date (ISO 8601, UTC) up to which packages counted; empty: there was none."""
     digest: str = ""
     """The environment's name, once versions are chosen."""
+    content: Content | None = None
+    """The repository's files at the commit, once the agent has them; None: it could not get them."""
     lock: str = ""
     """Canonical text of which the digest is the SHA-256; only in the answer to `GET /v1/builds/{id}`."""
     seq: int = 0

@@ -76,6 +76,18 @@ class SharedFolder(Message):
     writable: bool = False
 
 
+class Content(Message):
+    """A repository's files at a commit, of which a server gets a copy."""
+
+    repository: str
+    """Address of a git repository."""
+    commit: str = Field(pattern=r"^[0-9a-f]{40}$")
+    key: str = ""
+    """Of a private repository's files: what only those know who fetched them; empty: anybody may have them."""
+    open: str = ""
+    """Path in the repository that the person shall see first; empty: its folder."""
+
+
 class ServerSecrets(Message):
     """What only the server itself may know: handed over by a file descriptor or the environment of its process."""
 
@@ -105,6 +117,8 @@ class ServerRequest(Message):
     shared_folders: list[SharedFolder] = []
     home_quota_gib: float = 0.0
     """What the person's home may hold; 0: unlimited."""
+    content: Content | None = None
+    """Files that the server finds in a folder of its home; None: what is there already."""
     fresh_home: bool = False
     """Start in an empty folder that goes when the server stops (temporary users, unknown repositories)."""
     secrets: ServerSecrets

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from hubfleet._kit.clock import Clock
 from hubfleet.agent.bell import Bell
 from hubfleet.agent.environments import detect, locks
+from hubfleet.agent.environments.contents import Contents
 from hubfleet.agent.environments.detect import Specification
 from hubfleet.agent.environments.repositories import Repositories
 from hubfleet.agent.environments.resolve import Question, Resolver
@@ -19,6 +20,7 @@ from hubfleet.agent.environments.software import Environments
 from hubfleet.agent.refusals import ConflictError, FullError, NotFoundError
 from hubfleet.errors import BuildError, HubfleetError
 from hubfleet.protocol.builds import Build, BuildEvent, BuildRequest, BuildState
+from hubfleet.protocol.messages import Content
 
 _log = logging.getLogger(__name__)
 
@@ -44,17 +46,25 @@ class Builds:
     """All builds of one agent."""
 
     def __init__(
-        self, *, repositories: Repositories, resolver: Resolver, environments: Environments, clock: Clock
+        self,
+        *,
+        repositories: Repositories,
+        contents: Contents,
+        resolver: Resolver,
+        environments: Environments,
+        clock: Clock,
     ) -> None:
         """Make it.
 
         Args:
-            repositories: for commits and files.
+            repositories: for commits and specifications.
+            contents: for the files that servers get copies of.
             resolver: for locks.
             environments: for what is made of them.
             clock: for events.
         """
         self._repositories = repositories
+        self._contents = contents
         self._resolver = resolver
         self._environments = environments
         self._clock = clock
@@ -138,8 +148,13 @@ class Builds:
         try:
             async with self._slots:
                 specification = await self._fetch(run)
-                lock = await self._resolve(run, specification)
-            await self._realise(run, lock)
+                files = asyncio.create_task(self._fetch_files(run), name=f"files of build {run.build.id}")
+                try:
+                    lock = await self._resolve(run, specification)
+                except BaseException:
+                    files.cancel()
+                    raise
+            await self._realise(run, lock, files)
         except BuildError as error:
             self._fail(run, error)
         except HubfleetError as error:
@@ -178,11 +193,33 @@ class Builds:
         self._say(run, _counted(lock))
         return lock
 
-    async def _realise(self, run: _Run, lock: str) -> None:
-        if not lock:
+    async def _fetch_files(self, run: _Run) -> None:
+        """Fetch what a server gets a copy of; without it there still is an environment."""
+        request, token = run.request, run.request.token.get_secret_value()
+        content = Content(repository=request.repository, commit=run.build.commit, key=run.build.id if token else "")
+        try:
+            await self._contents.fetch(
+                request.hub, content, ref=request.ref, token=token, say=lambda text: self._say(run, text)
+            )
+        except BuildError as error:
+            self._say(run, f"servers get no copy of the files: {error.message}{f' ({error.hint})' * bool(error.hint)}")
+        else:
+            run.build = run.build.model_copy(update={"content": content})
+
+    async def _realise(self, run: _Run, lock: str, files: "asyncio.Task[None]") -> None:
+        try:
+            if lock:
+                await self._make(run, lock)
+            await files
+        finally:
+            files.cancel()
+        if lock:
+            self._change(run, BuildState.READY, "the environment is ready")
+        else:
             run.build = run.build.model_copy(update={"digest": self._environments.base_digest})
             self._change(run, BuildState.READY, "the repository names no packages: the hub's own software is used")
-            return
+
+    async def _make(self, run: _Run, lock: str) -> None:
         self._change(run, BuildState.REALISING, "preparing the environment")
 
         async def say(text: str) -> None:
@@ -190,7 +227,6 @@ class Builds:
 
         await self._environments.put(run.build.digest, lock)
         await self._environments.prefix(run.build.digest, say)
-        self._change(run, BuildState.READY, "the environment is ready")
 
     def _fail(self, run: _Run, error: HubfleetError) -> None:
         self._change(run, BuildState.FAILED, error.message, hint=error.hint)

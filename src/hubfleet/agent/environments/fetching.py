@@ -1,7 +1,8 @@
 """Runs inside the builder's sandbox: asks a git server for a commit and reads what an environment follows from.
 
 A program of its own, on the standard library alone: it gets JSON on its standard input and writes JSON lines, `say` for
-each step and last what it found, or what failed. It never checks a tree out and runs nothing of a repository.
+each step and last what it found, or what failed. For an environment it checks no tree out; for the files that a server
+gets a copy of it does, without hooks, filters and submodules. It runs nothing of a repository.
 """
 
 import json
@@ -11,13 +12,17 @@ import re
 import resource
 import subprocess  # noqa: TID251 - runs alone inside the sandbox, without hubfleet
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 TOKEN = Path("/run/hubfleet/token")
 MAX_FILE_BYTES = 1_000_000
 MAX_FILES = 50
 MAX_LINKS = 5
+MAX_TREE = 200_000
+"""Files of a repository that a server gets a copy of."""
 _FOLDERS = ("binder", ".binder")
 _INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)(?:\s+|\s*=\s*|(?=[^\s-]))([^\s#]+)", re.MULTILINE)
 _INCLUDE_OF_A_LIST = re.compile(
@@ -45,6 +50,7 @@ class Git:
         if TOKEN.exists():
             settings.append(f"credential.helper={_CREDENTIAL}")
         self._command = ["git", "-C", folder, *(part for item in settings for part in ("-c", item))]
+        self.folder = folder
         self.address = address
 
     def run(self, *arguments: str, step: str) -> bytes:
@@ -54,11 +60,21 @@ class Git:
             fail(step, done.stderr.decode(errors="replace"))
         return done.stdout
 
-    def knows(self, commit: str) -> bool:
-        """Say whether a commit was fetched before."""
-        wanted = ["rev-parse", "--quiet", "--verify", f"refs/commits/{commit}"]
-        done = subprocess.run([*self._command, *wanted], env=_environment(), capture_output=True, check=False)
+    def succeeds(self, *arguments: str) -> bool:
+        """Run one command and say whether it did not fail."""
+        done = subprocess.run([*self._command, *arguments], env=_environment(), capture_output=True, check=False)
         return done.returncode == 0
+
+    @contextmanager
+    def lines(self, *arguments: str) -> Iterator[IO[bytes]]:
+        """Give the lines that one command writes, however many they are; it ends with the block."""
+        command = [*self._command, *arguments]
+        with subprocess.Popen(command, env=_environment(), stdout=subprocess.PIPE) as running:
+            assert running.stdout is not None
+            try:
+                yield running.stdout
+            finally:
+                running.kill()
 
 
 def main() -> None:
@@ -66,6 +82,10 @@ def main() -> None:
     told = json.load(sys.stdin)
     resource.setrlimit(resource.RLIMIT_FSIZE, (told["max_bytes"], told["max_bytes"]))
     git = Git(told["folder"], told["repository"], told["pins"])
+    if told.get("whole"):
+        _check_out(git, told["ref"], told["whole"], told["max_bytes"])
+        print(json.dumps({"commit": told["whole"]}))  # noqa: T201 - the answer
+        return
     if not (Path(told["folder"]) / "HEAD").exists():
         git.run("init", "--quiet", "--bare", step="fetch")
         git.run("config", "remote.origin.url", git.address, step="fetch")
@@ -73,7 +93,7 @@ def main() -> None:
     if commit in told["known"]:
         print(json.dumps({"commit": commit, "known": True}))  # noqa: T201 - the answer
         return
-    if not git.knows(commit):
+    if not git.succeeds("rev-parse", "--quiet", "--verify", f"refs/commits/{commit}"):
         say(f"fetching commit {commit[:10]}")
         git.run(
             *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none", "origin"),
@@ -84,6 +104,47 @@ def main() -> None:
     folder = next((name for name in _FOLDERS if tree.entry(name)[0] == "tree"), "")
     files = tree.files(folder, told["names"])
     print(json.dumps({"commit": commit, "folder": folder, "files": files}))  # noqa: T201 - the answer
+
+
+def _check_out(git: Git, ref: str, commit: str, max_bytes: int) -> None:
+    """Check a commit out, with a history of just itself and its origin, so that its person can go on with git."""
+    os.umask(0o022)
+    branch = _branch(git, ref)
+    git.run("init", "--quiet", "--template=", f"--initial-branch={branch or 'main'}", step="fetch")
+    git.run("remote", "add", "origin", git.address, step="fetch")
+    wanted = ["fetch", "--quiet", "--no-tags", "--depth=1", "origin"]
+    if not git.succeeds(*wanted, commit):
+        # servers may refuse commits and give only what has a name
+        git.run(*wanted, ref, step="fetch")
+    if git.run("rev-parse", "FETCH_HEAD^{commit}", step="fetch").decode().strip() != commit:
+        fail("moved", ref)
+    _measure(git, commit, max_bytes)
+    if branch:
+        git.run("update-ref", f"refs/remotes/origin/{branch}", commit, step="fetch")
+        git.run("checkout", "--quiet", "-B", branch, "--track", f"origin/{branch}", step="read")
+    else:
+        git.run("checkout", "--quiet", "--detach", commit, step="read")
+    if Path(git.folder, ".gitmodules").is_file():
+        say("the repository's submodules are left out")
+
+
+def _branch(git: Git, ref: str) -> str:
+    """Return the branch that a ref means; empty: it is a tag or a commit."""
+    wanted = "HEAD" if ref == "HEAD" else f"refs/heads/{ref.removeprefix('refs/heads/')}"
+    listed = git.run("ls-remote", "--quiet", "--symref", "--", git.address, wanted, step="ask").decode(errors="replace")
+    name = next((line.split()[1] for line in listed.splitlines() if line.startswith("ref: ")), wanted)
+    return name.removeprefix("refs/heads/") if name.startswith("refs/heads/") and listed.strip() else ""
+
+
+def _measure(git: Git, commit: str, max_bytes: int) -> None:
+    """Refuse what would fill the disk, before any of it is there."""
+    size, count = 0, 0
+    with git.lines("ls-tree", "-r", "-l", commit) as lines:
+        for line in lines:
+            told = line.split(b"\t")[0].split()[-1]
+            size, count = size + (int(told) if told.isdigit() else 0), count + 1
+            if size > max_bytes or count > MAX_TREE:
+                fail("huge", f"more than {MAX_TREE} files" if count > MAX_TREE else f"over {max_bytes >> 30} GiB")
 
 
 def _resolve(git: Git, ref: str) -> tuple[str, str]:

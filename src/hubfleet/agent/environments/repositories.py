@@ -101,6 +101,30 @@ class Repositories:
                     del known[old]
             return known[str(answer["commit"])]
 
+    async def check_out(
+        self, folder: Path, repository: str, ref: str, commit: str, *, token: str, say: Callable[[str], None]
+    ) -> None:
+        """Write the files of a commit, with a history of just itself, into an empty folder.
+
+        Args:
+            folder: where; it becomes the builder's own.
+            repository: its address, http or https.
+            ref: what named the commit lately, for servers that give only what has a name.
+            commit: full hash.
+            token: for a private repository, else empty.
+            say: gets each step.
+
+        Raises:
+            BuildError: with what is wrong with the address, the commit, or the answer.
+        """
+        address = check_address(repository)
+        check_ref(ref)
+        asked = {"folder": str(folder), "repository": repository, "ref": ref, "pins": await self._pins(address)}
+        await asyncio.to_thread(self._workshop.give, folder)
+        answer = await self._run(folder, {**asked, "whole": commit, "max_bytes": _MAX_BYTES}, token, say)
+        if "failed" in answer:
+            raise failure(str(answer["failed"]), str(answer.get("detail", "")), repository, ref)
+
     async def _run(
         self, folder: Path, asked: dict[str, object], token: str, say: Callable[[str], None]
     ) -> dict[str, object]:
@@ -228,6 +252,8 @@ def failure(step: str, detail: str, repository: str, ref: str) -> BuildError:
         "ref": (f"{repository} has no branch, tag or commit {ref!r}", "check its spelling, or leave it out"),
         "missing": (f"there is no {detail} in the repository", "a file that is included must be there"),
         "large": (f"the file {detail} is larger than 1 MB", "a specification is a short list of packages"),
+        "huge": (f"{repository} holds {detail}, too much for a copy", "ask the operator, or fetch it in a terminal"),
+        "moved": (f"{ref} names another commit by now", "build it again"),
         "outside": (f"a link or include leads out of the repository: {detail}", "include files of the repository only"),
     }
     if step in own:

@@ -7,11 +7,13 @@ is made again from its lock at its next use.
 import asyncio
 import logging
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from hubfleet._kit.clock import Clock
+from hubfleet.agent.environments import contents
 from hubfleet.agent.environments.realise import HIDDEN, MARKER, Builder
 from hubfleet.agent.homes.usage import used_bytes
 from hubfleet.errors import CommandError
@@ -40,7 +42,7 @@ class Tidying:
     def __init__(
         self,
         builder: Builder,
-        repositories: Path,
+        fetched: Sequence[Path],
         *,
         ceiling_gib: float,
         in_use: Callable[[], Awaitable[frozenset[str]]],
@@ -50,13 +52,13 @@ class Tidying:
 
         Args:
             builder: has made the environments.
-            repositories: what was fetched of git repositories, a folder for each below one for each hub.
+            fetched: folders with what was fetched of git repositories, a folder for each below one for each hub.
             ceiling_gib: what all software may take of the disk.
             in_use: gives the digests that must stay.
             clock: for what counts as lately.
         """
         self._builder = builder
-        self._repositories = repositories
+        self._fetched = fetched
         self._ceiling = ceiling_gib * _GIB
         self._in_use = in_use
         self._clock = clock
@@ -79,7 +81,7 @@ class Tidying:
 
     async def _used(self) -> int:
         software = self._builder.folder.parent
-        return await asyncio.to_thread(lambda: used_bytes(software) + used_bytes(self._repositories))
+        return await asyncio.to_thread(lambda: sum(used_bytes(folder) for folder in (software, *self._fetched)))
 
     async def _clean(self) -> None:
         """Remove what is there only to save fetching it again."""
@@ -88,7 +90,8 @@ class Tidying:
         except CommandError as error:
             _log.warning("the package cache cannot be cleaned: %s", error.hint or error.message)
         old = self._clock.now().timestamp() - YOUNG_S
-        await asyncio.to_thread(_remove_old, self._repositories, old)
+        for folder in self._fetched:
+            await asyncio.to_thread(_remove_old, folder, old)
 
 
 def environments(folder: Path) -> list[Kept]:
@@ -114,6 +117,9 @@ def _remove(path: Path) -> int:
 
 
 def _remove_old(folder: Path, before: float) -> None:
-    for repository in folder.glob("*/*"):
-        if repository.stat().st_mtime < before:
-            shutil.rmtree(repository, ignore_errors=True)
+    for path in folder.glob("*/*"):
+        marker = path / contents.MARKER
+        with suppress(OSError):
+            # a repository's own time is that of its last fetch, files were last used when their marker says so
+            if (marker if marker.is_file() else path).stat().st_mtime < before:
+                _remove(path)

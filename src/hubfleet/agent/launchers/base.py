@@ -34,6 +34,8 @@ class LaunchRequest:
     """Where the server finds its hub: scheme, address and port (it differs from one cluster to the other)."""
     environment: Path | None = None
     """The realised environment that kernels and terminals run from, read-only; None: the base software too."""
+    content: Path | None = None
+    """A repository's files, read-only, of which the home gets a copy; None: there are none."""
 
 
 @dataclass(frozen=True)

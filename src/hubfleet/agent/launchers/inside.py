@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit, urlunsplit
 
+from hubfleet.agent.environments.contents import folder_name
 from hubfleet.agent.launchers import kernel, sandbox, singleuser
 from hubfleet.agent.launchers.base import LaunchRequest
 from hubfleet.agent.launchers.groups import GIB
-from hubfleet.agent.launchers.sandbox import HOME, KERNEL_PROGRAM, SHARED, START_PROGRAM, Bind, Sandbox
+from hubfleet.agent.launchers.sandbox import CONTENT, HOME, KERNEL_PROGRAM, SHARED, START_PROGRAM, Bind, Sandbox
 from hubfleet.errors import LaunchError
 from hubfleet.protocol.messages import ServerResources
 
@@ -68,6 +69,8 @@ def box(request: LaunchRequest, system: Sequence[Bind], setting: Setting) -> San
     if not setting.python_prefix.is_relative_to("/usr"):
         binds.append(Bind(setting.python_prefix, PurePosixPath(setting.python_prefix)))
     binds += [Bind(path, SHARED / name, writable=name in writable) for name, path in request.folders.items()]
+    if request.content is not None:
+        binds.append(Bind(request.content, CONTENT))
     texts = sandbox.accounts(uid, {gid: name for name, gid in request.groups.items()} if setting.as_root else {})
     texts["/etc/resolv.conf"] = "".join(f"nameserver {server}\n" for server in setting.name_servers)
     texts[_LAB_SETTINGS_FILE] = json.dumps(_LAB_SETTINGS)
@@ -93,6 +96,7 @@ def instructions(request: LaunchRequest, facts: Mapping[str, str], setting: Sett
     """
     return {
         "home": str(HOME),
+        "content": _content(request),
         "shared": str(SHARED) if request.folders else "",
         "software": str(request.environment or request.prefix),
         "environment": "" if request.environment is None else request.request.environment[:_NAME_DIGITS],
@@ -100,6 +104,24 @@ def instructions(request: LaunchRequest, facts: Mapping[str, str], setting: Sett
         "umask": 0o007 if request.folders else 0o027,
         "variables": {**setting.variables, **variables(request, facts, setting)},
         "command": [str(request.prefix / "bin" / "python"), "-c", _SERVER],
+    }
+
+
+def _content(request: LaunchRequest) -> dict[str, str]:
+    """Return what the start program is told of a repository's files; empty: there are none."""
+    wanted = request.request.content
+    if wanted is None or request.content is None:
+        return {}
+    classic = "/notebooks" if wanted.open.endswith(".ipynb") else "/tree"
+    page = classic if request.request.app == "notebook" else "/lab/tree"
+    return {
+        "from": str(CONTENT),
+        "folder": folder_name(wanted.repository),
+        "repository": wanted.repository,
+        "commit": wanted.commit,
+        "open": wanted.open,
+        "page": "" if request.request.default_url else page,
+        "server": request.server,
     }
 
 

@@ -13,6 +13,8 @@ HOME = PurePosixPath("/home/jovyan")
 SHARED = PurePosixPath("/shared")
 """Where shared folders are mounted; `shared` in the home is a link to it. Never below the home: what a person may
 rename or replace by a link must not be the target of a mount that root makes."""
+CONTENT = PurePosixPath("/run/hubfleet/content")
+"""Where a repository's files are seen, of which the home gets a copy."""
 START_PROGRAM = PurePosixPath("/run/hubfleet/start.py")
 KERNEL_PROGRAM = PurePosixPath("/run/hubfleet/kernel.py")
 """Beside the start program, which makes kernels start with it."""

@@ -15,9 +15,12 @@ import sys
 import sysconfig
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 KERNEL_ADJUSTMENT = 500
 """How much earlier the kernel of Linux ends a notebook's kernel than its server (`oom_score_adj`)."""
+_COPY_OF = Path(".git") / "hubfleet-copy-of"
+"""In a copy of a repository's files: which repository's and commit's it is."""
 SPARE = Path("/tmp")  # noqa: S108 - the server's own /tmp, which ends with it
 
 
@@ -34,6 +37,10 @@ def main() -> None:
     variables = dict(told["variables"])
     if told["shared"]:
         _link(home / "shared", told["shared"])
+    if told["content"]:
+        landing = _copy(home, told["content"])
+        if told["content"]["page"]:
+            variables["JUPYTERHUB_DEFAULT_URL"] = f"{told['content']['page']}/{quote(landing)}"
     software = Path(told["software"])
     own = _own_python(home, software, told["environment"])
     variables["PATH"] = f"{own}/bin:{variables['PATH']}"
@@ -43,6 +50,40 @@ def main() -> None:
         # by which some of conda's packages find their own files
         variables["CONDA_PREFIX"] = str(software)
     os.execve(told["command"][0], told["command"], variables)  # noqa: S606 - no shell is the point
+
+
+def _copy(home: Path, content: dict[str, str]) -> str:
+    """Copy a repository's files into a folder of the home, and return the path that the person shall see first.
+
+    What is there is never written over: a copy of the same commit is used as its person left it, and beside anything
+    else there comes a folder with another name. A copy is complete or absent.
+    """
+    second = f"{content['folder']}-{content['commit'][:7]}"
+    targets = [home / name for name in (content["folder"], second, *(f"{second}-{n}" for n in range(2, 1000)))]
+    target = next((path for path in targets if _is_copy(path, content)), None)
+    if target is None:
+        beside = home / ".hubfleet" / f"copy-{content['server']}"
+        try:
+            shutil.rmtree(beside, ignore_errors=True)
+            shutil.copytree(content["from"], beside, symlinks=True)
+            (beside / _COPY_OF).write_text(_told(content))
+            target = next(path for path in targets if not os.path.lexists(path))
+            beside.rename(target)
+        except (OSError, shutil.Error) as error:
+            shutil.rmtree(beside, ignore_errors=True)
+            sys.exit(f"the repository's files cannot be copied into the home: {error}")
+    return f"{target.name}/{content['open']}".rstrip("/")
+
+
+def _is_copy(path: Path, content: dict[str, str]) -> bool:
+    try:
+        return (path / _COPY_OF).read_text() == _told(content)
+    except (OSError, ValueError):
+        return False
+
+
+def _told(content: dict[str, str]) -> str:
+    return f"{content['repository']}\n{content['commit']}\n"
 
 
 def _link(path: Path, target: str) -> None:

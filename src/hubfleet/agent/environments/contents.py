@@ -1,0 +1,122 @@
+"""Repositories' files at a commit, of which servers get copies: complete or absent, and read by servers only.
+
+A private repository's files are kept under a key that only those learn who fetched them with its token.
+"""
+
+import asyncio
+import hashlib
+import logging
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hubfleet._kit.files import write_atomic
+from hubfleet.agent.environments.repositories import Repositories
+from hubfleet.errors import BuildError, LaunchError
+from hubfleet.protocol.messages import Content
+
+_log = logging.getLogger(__name__)
+
+AT_ONCE = 3
+"""Repositories whose files are fetched at the same time."""
+MARKER = "complete"
+TREE = "tree"
+_HIDDEN = "."
+
+
+class Contents:
+    """The files that one agent has fetched."""
+
+    def __init__(self, folder: Path, repositories: Repositories) -> None:
+        """Make it; nothing is fetched yet.
+
+        Args:
+            folder: where they are kept, apart for each hub.
+            repositories: fetches them.
+        """
+        self._folder = folder
+        self._repositories = repositories
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._one_at_a_time: dict[Path, asyncio.Lock] = {}
+
+    async def fetch(self, hub: str, content: Content, *, ref: str, token: str, say: Callable[[str], None]) -> Path:
+        """Return the folder with a repository's files, fetched unless they are there.
+
+        Args:
+            hub: whose they are.
+            content: what.
+            ref: what named the commit lately.
+            token: for a private repository, else empty.
+            say: gets each step.
+
+        Raises:
+            BuildError: they cannot be had.
+        """
+        place = self._place(hub, content)
+        async with self._one_at_a_time.setdefault(place, asyncio.Lock()):
+            if not (place / MARKER).is_file():
+                async with self._slots:
+                    say("fetching the repository's files")
+                    await self._fetch(place, content, ref, token, say)
+            with suppress(OSError):
+                os.utime(place / MARKER)
+        return place / TREE
+
+    async def tree(self, hub: str, content: Content) -> Path:
+        """Return the folder with the files for a server that starts.
+
+        Raises:
+            LaunchError: they cannot be had (any more).
+        """
+        if content.key and not (self._place(hub, content) / MARKER).is_file():
+            raise LaunchError(
+                "the files of this private repository are not here any more", hint="build it again with its token"
+            )
+        try:
+            return await self.fetch(hub, content, ref=content.commit, token="", say=_log.debug)
+        except BuildError as error:
+            raise LaunchError(error.message, hint=error.hint) from error
+
+    async def _fetch(self, place: Path, content: Content, ref: str, token: str, say: Callable[[str], None]) -> None:
+        making = await asyncio.to_thread(_prepare, place)
+        try:
+            await self._repositories.check_out(
+                making / TREE, content.repository, ref, content.commit, token=token, say=say
+            )
+            await asyncio.to_thread(_complete, making, place)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, making, ignore_errors=True)
+
+    def _place(self, hub: str, content: Content) -> Path:
+        told = "\0".join((content.repository, content.commit, content.key))
+        return self._folder / hub / hashlib.sha256(told.encode()).hexdigest()[:32]
+
+
+def folder_name(repository: str) -> str:
+    """Return what the folder of a copy is called: the repository's own name, fit for any file system."""
+    last = urlsplit(repository).path.rstrip("/").rpartition("/")[2].removesuffix(".git")
+    return re.sub(r"[^\w.-]+", "-", last, flags=re.ASCII).strip(".-")[:60] or "repository"
+
+
+def _prepare(place: Path) -> Path:
+    """Make a folder to work in, and remove what an earlier run left unfinished."""
+    place.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+    for path in place.parent.glob(f"{_HIDDEN}{place.name}-*"):
+        shutil.rmtree(path, ignore_errors=True)
+    making = Path(tempfile.mkdtemp(dir=place.parent, prefix=f"{_HIDDEN}{place.name}-"))
+    # nobody reads it here: a server gets just the tree, by a bind mount
+    making.chmod(0o711)
+    (making / TREE).mkdir()
+    return making
+
+
+def _complete(making: Path, place: Path) -> None:
+    os.sync()
+    write_atomic(making / MARKER, "")
+    shutil.rmtree(place, ignore_errors=True)
+    making.rename(place)

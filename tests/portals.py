@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from hubfleet.model.access import PROMOTE
 from hubfleet.model.settings.portal import PortalSettings
 from hubfleet.portal import app
 from hubfleet.portal.app import Portal
@@ -128,6 +129,7 @@ class World:
                 {"cluster": name, "title": name.title(), "address": "unix:/none", "key": "/none"}
                 for name in self.agents
             ],
+            "profiles": {"small": "Small", "large": "Large"},
             "folder": str(self.folder),
             "secrets": str(self.folder),
         }
@@ -167,6 +169,10 @@ class Running:
         caller = await self.browser()
         caller.headers["Authorization"] = f"token {self.world.hub.person(name, *scopes, kind=kind, groups=groups)}"
         return caller
+
+    async def promoter(self, name: str = "ann") -> Browser:
+        """Return a caller whose token may do just this, as in continuous integration."""
+        return await self.program(name, ACCESS, PROMOTE)
 
     async def signed_in(self, name: str = "ann", *scopes: str, groups: Sequence[str] = ()) -> Browser:
         """Return a browser that somebody has signed in with."""

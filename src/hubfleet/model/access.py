@@ -7,6 +7,9 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from hubfleet.model.base import StrictModel
 from hubfleet.model.text import GroupName, PersonName, wrong
 
+PROMOTE = "custom:hubfleet:promote"
+"""The scope to give a hub's profiles other environments; admins may without it."""
+
 
 class Allow(StrictModel):
     """Who may use the hub, beside those whom the sign-in itself lets in (an organisation, a domain, an approval)."""

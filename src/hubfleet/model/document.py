@@ -1,4 +1,4 @@
-"""What a hub's process learns from its portal, in one document: which environments its people have."""
+"""What a hub's process learns from its portal, in one document: which environments its people and profiles have."""
 
 from datetime import datetime
 
@@ -17,8 +17,18 @@ class NamedEnvironment(Message):
     created: datetime | None = None
 
 
+class ProfileEnvironment(Message):
+    """The environment that a profile was given, in place of what the hub's file says."""
+
+    profile: str
+    digest: str
+    name: str = ""
+
+
 class HubDocument(Message):
     """All that the portal tells its hub."""
 
     environments: tuple[NamedEnvironment, ...] = ()
     """Newest first; one digest comes once for each person who has it."""
+    profiles: tuple[ProfileEnvironment, ...] = ()
+    """Those that were given one; all others have what the hub's file says."""

@@ -11,3 +11,5 @@ class Overrides(StrictModel):
     """Profiles that nobody but admins is offered just now."""
     default_profile: Label | None = None
     """The profile that the form selects for who has not chosen yet; None: the first."""
+    environments: dict[Label, str] = {}
+    """The digest that starts with a profile get, by profile, in place of its own environment."""

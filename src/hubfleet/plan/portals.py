@@ -7,6 +7,7 @@ from hubfleet.model.program import HealthCheck, Program
 from hubfleet.model.settings.hub import AgentAddress
 from hubfleet.model.settings.portal import COOKIE_FILE, TOKEN_FILE, PortalSettings
 from hubfleet.plan.machine import Machine, program_of
+from hubfleet.policy.choices import title_of
 
 PATH = "/services/portal"
 """Where the hub's address leads to its portal."""
@@ -86,6 +87,7 @@ def _settings(fleet: str, hub: Hub, machine: Machine) -> PortalSettings:
             )
             for cluster in hub.servers_on
         ),
+        profiles={name: title_of(name, profile) for name, profile in hub.profiles.items()},
         folder=f"{machine.data}/portals/{hub.name}",
         secrets=folder,
     )

@@ -9,6 +9,8 @@ from hubfleet.model.overrides import Overrides
 from hubfleet.model.profile import App, Choice, Option, Profile, Resources
 from hubfleet.model.secret import SecretReference
 
+BASE = "base"
+"""The cluster's base software, as profiles and people name it."""
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -110,6 +112,8 @@ def choices(hub: Hub, overrides: Overrides, person: Person) -> Choices:
 
 def environment_refused(hub: Hub, environment: str) -> str:
     """Return why nobody may start servers of a hub with an environment, named by its digest; empty: people may."""
+    if environment == BASE:
+        return ""
     if not hub.features.builds:
         return "servers of this hub start with its own software only"
     if not _DIGEST.fullmatch(environment):

@@ -11,6 +11,7 @@ from enum import Enum
 
 from hubfleet.model.document import HubDocument, NamedEnvironment
 from hubfleet.model.hub import Hub
+from hubfleet.model.overrides import Overrides
 from hubfleet.model.sharing import EVERYBODY, reaches
 from hubfleet.policy.choices import Person
 
@@ -33,6 +34,11 @@ class EnvironmentOffer:
     whose: Whose
     made: datetime | None = None
     """Where another that is offered has the same name, when this one was made."""
+
+
+def overrides(document: HubDocument) -> Overrides:
+    """Return what the portal tells that changes what people get."""
+    return Overrides(environments={item.profile: item.digest for item in document.profiles})
 
 
 def environments(hub: Hub, document: HubDocument, person: Person) -> tuple[EnvironmentOffer, ...]:

@@ -26,7 +26,7 @@ def validate(hub: Hub, overrides: Overrides, person: Person, asked: Mapping[str,
     """Return the server that a person asks for; what they do not say is the default.
 
     `asked` may hold `profile`, `cluster` and `options` (a map from option to choice), all by name, and `environment`,
-    a digest that takes the place of the profile's software; nothing else.
+    a digest (or `base`) that takes the place of the profile's software; nothing else.
 
     Raises:
         ChoiceError: which field is wrong, and why.
@@ -41,7 +41,11 @@ def validate(hub: Hub, overrides: Overrides, person: Person, asked: Mapping[str,
     cluster = _cluster(offer, _text("cluster", asked.get("cluster")))
     answers = _options(offer, asked.get("options"))
     environment = _environment(hub, _text("environment", asked.get("environment")))
-    return _chosen(hub.profiles[offer.name], offer.name, cluster, answers, environment)
+    profile = hub.profiles[offer.name]
+    promoted = overrides.environments.get(offer.name, "")
+    if promoted and not environment_refused(hub, promoted):
+        profile = profile.model_copy(update={"environment": promoted})
+    return _chosen(profile, offer.name, cluster, answers, environment)
 
 
 def _text(name: str, value: object) -> str:

@@ -21,13 +21,14 @@ from hubfleet.model.settings.hub import AgentAddress
 from hubfleet.model.settings.portal import PortalSettings
 from hubfleet.portal import problems, sign_in
 from hubfleet.portal.features.builds import api as builds_api
-from hubfleet.portal.features.builds import environment_pages, environments_api
+from hubfleet.portal.features.builds import environment_pages, environments_api, profile_pages, profiles_api
 from hubfleet.portal.features.builds import pages as builds_pages
 from hubfleet.portal.features.builds.agents import BuildAgent
 from hubfleet.portal.features.builds.binder import routes as binder
 from hubfleet.portal.features.builds.binder.launching import Launching
 from hubfleet.portal.features.builds.builds import Builds
 from hubfleet.portal.features.builds.environments import Environments
+from hubfleet.portal.features.builds.profiles import KEEP_EVERY_S, Profiles
 from hubfleet.portal.features.builds.sending import EVERY_S, Sending
 from hubfleet.portal.forgery import Forgery
 from hubfleet.portal.limits import SmallBodies
@@ -118,9 +119,14 @@ async def wired(
         builds = Builds(settings, agents=agents, records=records, sending=sending, clock=clock)
         app.state.builds, app.state.environments = builds, Environments(records)
         app.state.launching = Launching(builds, hub, clock)
+        app.state.profiles = profiles = Profiles(settings.profiles, records, sending, clock)
+        app.state.sending = sending
         ending.push_async_callback(builds.close)
         await builds.resume()
-        async with aio.background(sending=aio.guarded("sending", sending.round, every_s=EVERY_S, clock=clock)):
+        async with aio.background(
+            sending=aio.guarded("sending", sending.round, every_s=EVERY_S, clock=clock),
+            keeping=aio.guarded("keeping", profiles.keep, every_s=KEEP_EVERY_S, clock=clock),
+        ):
             yield Portal(app, builds, records)
 
 
@@ -144,9 +150,9 @@ def application(settings: PortalSettings, hub: HubApi, clock: Clock) -> FastAPI:
     app.state.look = Look(settings, app.state.forgery)
     problems.install(app)
     routes = APIRouter(prefix=PREFIX.rstrip("/"))
-    for part in (sign_in.routes, builds_pages.routes, environment_pages.routes, _open_routes()):
+    for part in (sign_in.routes, builds_pages.routes, environment_pages.routes, profile_pages.routes, _open_routes()):
         routes.include_router(part, include_in_schema=False)
-    for api in (builds_api.routes, environments_api.routes):
+    for api in (builds_api.routes, environments_api.routes, profiles_api.routes):
         routes.include_router(api, prefix="/api")
     app.include_router(routes)
     app.include_router(binder.routes, include_in_schema=False)

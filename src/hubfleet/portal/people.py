@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from hubfleet._kit.clock import Clock
 from hubfleet.errors import RefusedError
+from hubfleet.model.access import PROMOTE
 from hubfleet.portal.sealing import Seal
 from hubfleet.protocol.hub_api import HubApi, HubIdentity
 from hubfleet.records.entries import Reader
@@ -50,6 +51,8 @@ class Person:
     admin: bool = False
     groups: frozenset[str] = frozenset()
     """The hub's groups that they are in."""
+    promotes: bool = False
+    """Whether they may give the hub's profiles other environments."""
     session: str = ""
     """What a forged request cannot know of the browser's session; empty for a token in the header."""
 
@@ -105,7 +108,8 @@ class People:
         service = identity.kind == "service"
         name = f"service/{identity.name}" if service else identity.name
         admin, groups = ADMIN in identity.scopes, frozenset(identity.groups)
-        return Person(name, service=service, admin=admin, groups=groups, session=session)
+        promotes = admin or PROMOTE in identity.scopes
+        return Person(name, service=service, admin=admin, groups=groups, promotes=promotes, session=session)
 
     def new_session(self, token: SecretStr) -> str:
         """Return the value of a new session's cookie."""

@@ -88,3 +88,26 @@ class EnvironmentChanges(TypedDict, total=False):
 
     name: str
     shared_with: str
+
+
+class PromotionEntry(StrictModel):
+    """That a profile got an environment, or went back to what it had."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    """Grows with each; the newest of a profile is what counts."""
+    profile: str
+    digest: str
+    """Empty: what the hub's file says."""
+    name: str = ""
+    """What people called the environment when it was promoted first."""
+    person: str
+    """Who did it: JupyterHub's name, or `service/NAME`."""
+    at: datetime
+    build: UUID | None = None
+    """The build that the environment came from."""
+    after: int | None = None
+    """The promotion that going back leads to; None: what the hub's file says."""
+    back: bool = False
+    """Whether this went back."""

@@ -74,3 +74,29 @@ class EnvironmentRow(Base):
     made_from: Mapped[uuid.UUID] = mapped_column(ForeignKey("builds.id", name="environments_made_from"))
     created: Mapped[datetime] = mapped_column(UtcTime)
     last_used: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class PromotedRow(Base):
+    """An environment that was promoted once: kept with its lock, whatever its owner does, so that going back works."""
+
+    __tablename__ = "promoted"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(300))
+    lock: Mapped[str] = mapped_column(Text)
+
+
+class PromotionRow(Base):
+    """One step of a profile's history; rows are added and never changed."""
+
+    __tablename__ = "promotions"
+    __table_args__ = (Index("promotions_by_profile", "profile", "id"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    profile: Mapped[str] = mapped_column(String(100))
+    digest: Mapped[str | None] = mapped_column(ForeignKey("promoted.digest", name="promotions_digest"))
+    person: Mapped[str] = mapped_column(String(300))
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    build: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("builds.id", name="promotions_build"))
+    after: Mapped[int | None] = mapped_column(ForeignKey("promotions.id", name="promotions_after"))
+    back: Mapped[bool] = mapped_column(Boolean)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, defer
 from hubfleet.model.sharing import EVERYBODY, with_group
 from hubfleet.records.entries import BuildChanges, BuildEntry, EnvironmentChanges, EnvironmentEntry, Reader
 from hubfleet.records.models import BuildRow, EnvironmentRow
+from hubfleet.records.promotions import Promotions
 
 NAME_MAX = 100
 
@@ -21,6 +22,8 @@ class Tables:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.promotions = Promotions(session)
+        """Which environments profiles have."""
 
     def add_build(self, build: BuildEntry) -> None:
         """Write a new build down."""
@@ -54,6 +57,18 @@ class Tables:
         if person is not None:
             query = query.where(BuildRow.person == person)
         return [BuildEntry.model_validate(row) for row in self._session.scalars(query)]
+
+    def builds_of(self, digest: str, person: str | None) -> list[BuildEntry]:
+        """Return the builds of one person, or of all (None), that led to a digest, newest first."""
+        query = select(BuildRow).where(BuildRow.digest == digest).order_by(BuildRow.created.desc(), BuildRow.id)
+        if person is not None:
+            query = query.where(BuildRow.person == person)
+        return [BuildEntry.model_validate(row) for row in self._session.scalars(query)]
+
+    def lock(self, digest: str) -> str:
+        """Return the lock of an environment, whoever has it; empty: no record holds it."""
+        query = select(EnvironmentRow.lock).where(EnvironmentRow.digest == digest).limit(1)
+        return self._session.scalars(query).first() or self.promotions.lock(digest)
 
     def make_environment(self, made: EnvironmentEntry) -> None:
         """Write an environment down; one that its owner has already stays as it is: its digest says what is in it."""

@@ -55,6 +55,7 @@ HUB = Hub.model_validate(
 
 BUILDS = HUB.model_copy(update={"features": Features(builds=True)})
 DIGEST = "0123456789abcdef" * 4
+OTHER = "cd" * 32
 
 
 def _for(person: Person, overrides: Overrides = NOBODY_SET_ANYTHING) -> Choices:
@@ -186,7 +187,6 @@ def test_no_environment_is_the_profiles_software(nothing: str | None) -> None:
         (BUILDS, DIGEST.upper(), "64 digits"),
         (BUILDS, DIGEST + "0", "64 digits"),
         (BUILDS, "../" + DIGEST[3:], "64 digits"),
-        (BUILDS, "base", "64 digits"),
         (BUILDS, [DIGEST], "must be a name"),
     ],
 )
@@ -202,3 +202,19 @@ def test_nothing_to_choose_tells_all_reasons() -> None:
     with pytest.raises(ChoiceError) as caught:
         validate(HUB, Overrides(hidden_profiles=("standard",)), SAM, {})
     assert "only for the group staff" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("hub", "asked", "has"),
+    [
+        (BUILDS, {}, DIGEST),
+        (BUILDS, {"profile": "large"}, "base"),
+        (BUILDS, {"environment": OTHER}, OTHER),
+        (BUILDS, {"environment": "base"}, "base"),
+        (HUB, {}, "base"),
+        (HUB, {"environment": "base"}, "base"),
+    ],
+)
+def test_a_profile_has_what_was_promoted_to_it(hub: Hub, asked: dict[str, str], has: str) -> None:
+    """Unless the person asks for another, or for the hub's own; without builds nothing counts that was promoted."""
+    assert validate(hub, Overrides(environments={"standard": DIGEST}), ADA, asked).environment == has

@@ -183,6 +183,9 @@ async def test_the_description_names_each_route(portal: Running) -> None:
         for path in (
             "builds",
             "builds/{build}",
+            "clusters/{cluster}/environments/{digest}",
+            "profiles",
+            "profiles/{profile}/environment",
             "builds/{build}/events",
             "builds/{build}/stop",
             "document",

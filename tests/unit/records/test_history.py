@@ -8,9 +8,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import insert, select
 from sqlalchemy.exc import OperationalError
 
-from hubfleet.records.models import Base, BuildRow, EnvironmentRow
+from hubfleet.records.models import Base, BuildRow, EnvironmentRow, PromotionRow
 from hubfleet.records.store import make_engine, upgrade
-from unit.records.test_records import DIGEST, NOW, build
+from unit.records.test_records import DIGEST, NOW, build, environment
 
 FIRST = "0001"
 
@@ -62,6 +62,21 @@ def test_who_had_an_environment_by_their_build_has_one_of_their_own(tmp_path: Pa
         ("ann", "mine", "x", anns.id, NOW, "nobody"),
         ("bob", "waves", "x", later.id, later.created, "nobody"),
     ]
+    engine.dispose()
+
+
+def test_an_upgrade_from_before_promotions_keeps_environments_and_promotes_none(tmp_path: Path) -> None:
+    """Each profile has what the hub's file says, until somebody promotes."""
+    engine = make_engine(f"sqlite:///{tmp_path}/records.sqlite")
+    upgrade(engine, "0002")
+    entry = build()
+    with engine.begin() as connection:
+        connection.execute(insert(BuildRow).values(**entry.model_dump() | {"files": []}))
+        connection.execute(insert(EnvironmentRow).values(**environment(entry).model_dump()))
+    upgrade(engine)
+    with engine.connect() as connection:
+        assert connection.execute(select(EnvironmentRow.digest, EnvironmentRow.owner)).all() == [(DIGEST, "ann")]
+        assert connection.execute(select(PromotionRow.id)).all() == []
     engine.dispose()
 
 

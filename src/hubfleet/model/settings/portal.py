@@ -41,6 +41,8 @@ class PortalSettings(StrictModel):
     """JupyterHub's REST API as the portal dials it: `http://127.0.0.1:PORT/hub/api`."""
     agents: Annotated[tuple[AgentAddress, ...], Field(min_length=1)]
     """The hub's clusters; builds run on the first where nobody names one."""
+    profiles: dict[str, str] = {}
+    """The hub's profiles, in order, and what people call them."""
     folder: str
     """The portal's own folder."""
     database: str = ""

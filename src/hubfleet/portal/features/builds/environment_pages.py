@@ -13,6 +13,7 @@ from hubfleet.portal.callers import Caller, Sent
 from hubfleet.portal.features.builds.environments import Environments
 from hubfleet.portal.features.builds.packages import packages
 from hubfleet.portal.features.builds.pages import SEARCH_FROM, said
+from hubfleet.portal.features.builds.profiles import Profiles
 from hubfleet.portal.features.builds.views import EnvironmentChange
 from hubfleet.portal.look import Look
 from hubfleet.portal.people import PREFIX, Person
@@ -79,6 +80,7 @@ async def _page(
         searchable=bool(search) or len(every) > SEARCH_FROM,
         # a group that its owner has left stays a choice as long as it is the one
         groups={group: with_group(group) for group in sorted(person.groups | {group_of(entry.shared_with)} - {""})},
+        profiles=await cast(Profiles, request.app.state.profiles).all(person) if person.promotes else (),
         given={"name": entry.name, "shared_with": entry.shared_with} | dict(given or {}),
         wrong=wrong or {},
     )

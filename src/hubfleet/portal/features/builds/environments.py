@@ -3,7 +3,7 @@
 import logging
 
 from hubfleet.errors import RefusedError
-from hubfleet.model.document import HubDocument, NamedEnvironment
+from hubfleet.model.document import HubDocument, NamedEnvironment, ProfileEnvironment
 from hubfleet.model.sharing import group_of
 from hubfleet.portal.features.builds.views import EnvironmentChange
 from hubfleet.portal.people import Person
@@ -81,12 +81,13 @@ class Environments:
         await self._records.run(work)
         _log.info("environment %s: deleted by %s", digest[:12], person.name)
 
-    async def document(self) -> HubDocument:
-        """Return what the hub's own process is told."""
+    async def document(self, profiles: tuple[ProfileEnvironment, ...]) -> HubDocument:
+        """Return what the hub's own process is told, of profiles too."""
         everything = Reader(person="", everything=True)
         entries = await self.seen(everything, limit=TOLD_MAX)
         return HubDocument(
-            environments=tuple(NamedEnvironment.model_validate(entry, from_attributes=True) for entry in entries)
+            environments=tuple(NamedEnvironment.model_validate(entry, from_attributes=True) for entry in entries),
+            profiles=profiles,
         )
 
 

@@ -11,7 +11,10 @@ from hubfleet.model.document import HubDocument
 from hubfleet.portal.callers import Caller, Changer
 from hubfleet.portal.features.builds.api import Limit, Search
 from hubfleet.portal.features.builds.environments import Environments
+from hubfleet.portal.features.builds.profiles import Profiles
+from hubfleet.portal.features.builds.sending import Sending
 from hubfleet.portal.features.builds.views import EnvironmentChange, EnvironmentList, EnvironmentView
+from hubfleet.portal.people import Person
 from hubfleet.portal.problems import responses
 
 routes = APIRouter()
@@ -63,14 +66,32 @@ async def get_lock(digest: str, person: Caller, found: Found) -> Response:
     responses=responses() | {304: {"description": "It is the one that `If-None-Match` names"}},
 )
 async def get_document(
-    person: Caller, found: Found, if_none_match: Annotated[str, Header(max_length=200)] = ""
+    request: Request, person: Caller, found: Found, if_none_match: Annotated[str, Header(max_length=200)] = ""
 ) -> Response:
     """Return what the hub's own process is told of its people's environments; for admins and services only."""
-    if person.sees is not None:
-        raise RefusedError("this is for the hub itself", status=403)
-    text = (await found.document()).model_dump_json()
+    _for_the_hub(person)
+    profiles = await cast(Profiles, request.app.state.profiles).told()
+    text = (await found.document(profiles)).model_dump_json()
     tag = f'"{hashlib.sha256(text.encode()).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if tag == if_none_match:
         return Response(status_code=304, headers=headers)
     return Response(text, headers=headers, media_type="application/json")
+
+
+@routes.put(
+    "/clusters/{cluster}/environments/{digest}",
+    status_code=204,
+    response_class=Response,
+    responses=responses(404) | {502: {"description": "The cluster refuses it"}},
+)
+async def send_environment(request: Request, cluster: str, digest: str, person: Caller) -> Response:
+    """Send an environment's lock to a cluster that lacks it, before a start; for the hub's own process only."""
+    _for_the_hub(person)
+    await cast(Sending, request.app.state.sending).send_now(digest, cluster)
+    return Response(status_code=204)
+
+
+def _for_the_hub(person: Person) -> None:
+    if person.sees is not None:
+        raise RefusedError("this is for the hub itself", status=403)

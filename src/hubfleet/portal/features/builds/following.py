@@ -164,7 +164,7 @@ class Follower:
         }
         if step:
             build = await self._agent.build(self._id)
-            changes |= {"commit": build.commit, "files": build.files}
+            changes |= {"commit": build.commit, "files": build.files, "digest": build.digest}
         if self._entry.started is None and event.state is not BuildState.QUEUED:
             changes["started"] = self._clock.now()
         await self._write(**changes)

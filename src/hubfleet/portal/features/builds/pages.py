@@ -124,6 +124,7 @@ async def _environments(
         searchable=bool(search) or max(len(made), len(shared), len(tried)) > SEARCH_FROM,
         shown_max=SHOWN_MAX,
         clusters=builds.clusters,
+        promotes=person.promotes,
         then=THEN_START if _then_start(request) else "",
         # a token is typed again rather than sent back
         given={name: value for name, value in (given or {}).items() if name != "token"},

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from hubfleet._kit.clock import Clock
-from hubfleet.errors import ProtocolError, UnreachableError
+from hubfleet.errors import ProtocolError, RefusedError, UnreachableError
 from hubfleet.portal.features.builds.agents import BuildAgent
 from hubfleet.records.store import Records
 
@@ -36,6 +36,18 @@ class Sending:
     def send(self, digest: str, lock: str, made_on: str) -> None:
         """Send a lock to all clusters but the one where it was made; it goes with the next round."""
         self._waiting.update({(cluster, digest): lock for cluster in self._agents if cluster != made_on})
+
+    async def send_now(self, digest: str, cluster: str) -> None:
+        """Send the lock of an environment, whoever has it, to one cluster.
+
+        Raises:
+            RefusedError: there is no such environment or cluster (404), or the cluster does not take it.
+            UnreachableError: the cluster does not answer just now.
+        """
+        lock = await self._records.run(lambda tables: tables.lock(digest))
+        if cluster not in self._agents or not lock:
+            raise RefusedError("there is no such environment, or cluster", status=404)
+        await self._agents[cluster].put_environment(digest, lock)
 
     async def round(self) -> None:
         """Send what waits."""

@@ -58,6 +58,8 @@ def build(
         variables=plain,
         shared_folders=shared_folders(hub, person),
         home_quota_gib=hub.home.quota_gib,
+        content=chosen.files.content,
+        fresh_home=chosen.files.fresh_home,
         secrets=ServerSecrets(api_token=SecretStr(api_token), variables=hidden),
     )
 

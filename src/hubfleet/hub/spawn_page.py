@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
 
+from hubfleet.hub import spawn_files
 from hubfleet.hub.failures import StartError
 from hubfleet.model.document import HubDocument
 from hubfleet.model.hub import Hub
@@ -17,8 +18,9 @@ from hubfleet.policy.environments import Whose, environments
 TEMPLATES = Path(__file__).parents[1] / "pages" / "templates"
 
 Asked = dict[str, object]
-"""`profile`, `cluster`, `options` and `environment`, as JupyterHub keeps them and policy checks them."""
+"""What JupyterHub keeps and policy checks: `profile`, `cluster`, `options`, `environment`, `content` and `home`."""
 NOTHING_TOLD = HubDocument()
+NOTHING_BEFORE: Mapping[str, object] = {}
 _SHORT = 12
 
 
@@ -29,7 +31,13 @@ class ByLinkError(StartError):
         super().__init__("A link filled in this form. Look at it, then start", reason="by-link", status_code=200)
 
 
-def render(hub: Hub, person: Person, remembered: Mapping[str, object], document: HubDocument = NOTHING_TOLD) -> str:
+def render(
+    hub: Hub,
+    person: Person,
+    remembered: Mapping[str, object],
+    document: HubDocument = NOTHING_TOLD,
+    before: Mapping[str, object] = NOTHING_BEFORE,
+) -> str:
     """Return the form's fields as HTML.
 
     Args:
@@ -37,6 +45,7 @@ def render(hub: Hub, person: Person, remembered: Mapping[str, object], document:
         person: who looks at it.
         remembered: what was asked for last, or what a link asks for; what of it is no longer offered is passed over.
         document: what the portal tells of environments.
+        before: what was asked for last.
     """
     offered = choices(hub, Overrides(), person)
     chosen = _selected(offered, remembered)
@@ -55,6 +64,7 @@ def render(hub: Hub, person: Person, remembered: Mapping[str, object], document:
             environment=environment,
             environment_offered=any(offer.digest == environment for offer in environment_offers),
             environment_shown=environment[:_SHORT],
+            files=spawn_files.question(remembered, before) if hub.features.builds else None,
             environment_refused=environment_refused(hub, environment) if environment else "",
         )
     )
@@ -85,17 +95,19 @@ def parse(hub: Hub, person: Person, form: Mapping[str, Sequence[str]]) -> Asked:
     answers = {option.name: _first(form, f"option-{name}-{option.name}") for option in offer.options}
     asked["options"] = {option: answer for option, answer in answers.items() if answer}
     further = {"cluster": _first(form, f"cluster-{name}"), "environment": _first(form, "environment")}
-    return asked | {key: answer for key, answer in further.items() if answer}
+    return asked | {key: answer for key, answer in further.items() if answer} | spawn_files.parse(form)
 
 
 def from_link(query: Mapping[str, Sequence[str]]) -> Asked:
     """Return what a link asks for: `?profile=large&cluster=hpc&size=four`, with or without JupyterHub's `opt-`.
 
-    `environment=DIGEST` is the software; all further names are options of the profile.
+    `environment=DIGEST` is the software, `repository`, `commit`, `key`, `open` and `home` are files; all further names
+    are options of the profile.
     """
     given = {name.removeprefix("opt-"): values[0] for name, values in query.items() if values}
+    files = spawn_files.from_link(given)
     known: Asked = {name: given.pop(name) for name in ("profile", "cluster", "environment") if name in given}
-    return {**known, "options": given}
+    return {**known, **files, "options": given}
 
 
 def _selected(offered: Choices, remembered: Mapping[str, object]) -> Asked:

@@ -95,10 +95,11 @@ class AgentSpawner(Spawner):
     async def get_options_form(self) -> str:
         """Return the fields of the spawn page; there always are some, or JupyterHub would start on any GET."""
         query = self._query()
-        remembered = spawn_page.from_link(query) if query else self.orm_spawner.user_options or {}
+        before = self.orm_spawner.user_options or {}
+        remembered = spawn_page.from_link(query) if query else before
         portal = self.context.document
         told = await portal.fresh() if portal is not None else HubDocument()
-        return spawn_page.render(self.context.settings.hub, self._person(), remembered, told)
+        return spawn_page.render(self.context.settings.hub, self._person(), remembered, told, before)
 
     def options_from_form(self, form_data: dict[str, list[str]]) -> dict[str, Any]:
         """Turn the posted form into what JupyterHub keeps and `choose` checks."""

@@ -8,6 +8,7 @@ from hubfleet.model.hub import Hub
 from hubfleet.model.overrides import Overrides
 from hubfleet.model.profile import App, Choice, Option, Profile, Resources
 from hubfleet.model.secret import SecretReference
+from hubfleet.policy.content import Files
 
 BASE = "base"
 """The cluster's base software, as profiles and people name it."""
@@ -38,6 +39,7 @@ class Chosen:
     app: App = "lab"
     default_url: str = ""
     variables: Mapping[str, str | SecretReference] = field(default_factory=dict)
+    files: Files = field(default_factory=Files)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Answers of a person, by form, program or an earlier choice -> a server that they may have, or the reason why not."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from hubfleet._kit.names import closest
 from hubfleet.errors import ChoiceError
@@ -18,15 +19,17 @@ from hubfleet.policy.choices import (
     environment_refused,
     title_of,
 )
+from hubfleet.policy.content import files
 
-KEYS = ("profile", "cluster", "options", "environment")
+KEYS = ("profile", "cluster", "options", "environment", "content", "home")
 
 
 def validate(hub: Hub, overrides: Overrides, person: Person, asked: Mapping[str, object]) -> Chosen:
     """Return the server that a person asks for; what they do not say is the default.
 
     `asked` may hold `profile`, `cluster` and `options` (a map from option to choice), all by name, and `environment`,
-    a digest (or `base`) that takes the place of the profile's software; nothing else.
+    a digest (or `base`) that takes the place of the profile's software; `content` and `home` are for files; nothing
+    else.
 
     Raises:
         ChoiceError: which field is wrong, and why.
@@ -45,7 +48,8 @@ def validate(hub: Hub, overrides: Overrides, person: Person, asked: Mapping[str,
     promoted = overrides.environments.get(offer.name, "")
     if promoted and not environment_refused(hub, promoted):
         profile = profile.model_copy(update={"environment": promoted})
-    return _chosen(profile, offer.name, cluster, answers, environment)
+    found = files(hub, asked)
+    return replace(_chosen(profile, offer.name, cluster, answers, environment), files=found)
 
 
 def _text(name: str, value: object) -> str:

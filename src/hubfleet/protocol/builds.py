@@ -9,7 +9,7 @@ from enum import StrEnum
 from pydantic import SecretStr
 
 from hubfleet.model.base import Message
-from hubfleet.protocol.messages import Content
+from hubfleet.model.content import Content
 
 
 class BuildState(StrEnum):

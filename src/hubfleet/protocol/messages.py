@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 
 from hubfleet.model.base import Message
+from hubfleet.model.content import Content
 
 
 class ServerState(StrEnum):
@@ -74,18 +75,6 @@ class SharedFolder(Message):
 
     name: str
     writable: bool = False
-
-
-class Content(Message):
-    """A repository's files at a commit, of which a server gets a copy."""
-
-    repository: str
-    """Address of a git repository."""
-    commit: str = Field(pattern=r"^[0-9a-f]{40}$")
-    key: str = ""
-    """Of a private repository's files: what only those know who fetched them; empty: anybody may have them."""
-    open: str = ""
-    """Path in the repository that the person shall see first; empty: its folder."""
 
 
 class ServerSecrets(Message):

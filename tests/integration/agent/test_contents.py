@@ -10,9 +10,10 @@ import pytest
 
 from agents import AgentProgram, FakeHub, agent, reached, server_id, server_request
 from git_servers import GitServer, git_server
+from hubfleet.model.content import Content
 from hubfleet.protocol.builds import Build, BuildRequest, BuildState
 from hubfleet.protocol.client import AgentClient
-from hubfleet.protocol.messages import Content, ServerState
+from hubfleet.protocol.messages import ServerState
 from working import at_work
 
 pytestmark = [pytest.mark.integration, pytest.mark.anyio]

@@ -1,5 +1,6 @@
 """The spawn page offers what policy allows, remembers, and asks for no more than what was posted."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,47 @@ def test_a_posted_environment_is_asked_for_and_none_is_not(tmp_path: Path) -> No
     form = {"profile": ["large"], "environment": [DIGEST]}
     assert spawn_page.parse(hub(tmp_path, BUILDS), ANA, form)["environment"] == DIGEST
     assert "environment" not in spawn_page.parse(hub(tmp_path, BUILDS), ANA, form | {"environment": [""]})
+
+
+FILES = {"repository": "https://git.example.org/wave-tides", "commit": "a" * 40}
+LINK = {"environment": [DIGEST], **{name: [value] for name, value in FILES.items()}}
+
+
+def test_a_link_names_files_and_the_form_asks_where_to(tmp_path: Path) -> None:
+    """Strangers' notebooks get an empty place, unless the person let that repository into the home before."""
+    asked = spawn_page.from_link({**LINK, "open": ["<b>.ipynb"]})
+    assert asked == {"environment": DIGEST, "content": {**FILES, "open": "<b>.ipynb"}, "options": {}}
+    page = spawn_page.render(hub(tmp_path, BUILDS), ANA, asked)
+    assert 'value="fresh" checked' in page
+    assert "https://git.example.org/wave-tides" in page
+    assert "<b>" not in page
+    for before, where in (
+        ({"content": FILES}, "own"),
+        ({"content": {**FILES, "commit": "b" * 40}, "home": "own"}, "own"),
+        ({"content": FILES, "home": "fresh"}, "fresh"),
+        ({"content": {**FILES, "repository": "https://git.example.org/wave-tidez"}}, "fresh"),
+    ):
+        page = spawn_page.render(hub(tmp_path, BUILDS), ANA, asked, before=before)
+        assert f'value="{where}" checked' in page
+
+
+@pytest.mark.parametrize(
+    ("where", "home", "content"),
+    [("fresh", "fresh", FILES), ("own", None, FILES), ("none", None, None), ("", None, None)],
+)
+def test_posted_files_become_what_policy_checks(
+    tmp_path: Path, where: str, home: str | None, content: dict[str, str] | None
+) -> None:
+    """The fields that the form has are those that are read."""
+    page = spawn_page.render(hub(tmp_path, BUILDS), ANA, spawn_page.from_link(LINK))
+    fields = dict(re.findall(r'name="(content-\w+)" value="([^"]*)"', page))
+    form = {"profile": ["small"], "files": [where], **{name: [value] for name, value in fields.items()}}
+    asked = spawn_page.parse(hub(tmp_path, BUILDS), ANA, form)
+    assert (asked.get("home"), asked.get("content")) == (home, content)
+
+
+def test_files_that_cannot_be_are_not_asked_for(tmp_path: Path) -> None:
+    """A damaged link leaves the rest of the form as it is; a hub without builds does not ask."""
+    damaged = spawn_page.from_link({**LINK, "commit": ["main"]})
+    assert "content-repository" not in spawn_page.render(hub(tmp_path, BUILDS), ANA, damaged)
+    assert "content-repository" not in spawn_page.render(hub(tmp_path), ANA, spawn_page.from_link(LINK))

@@ -19,8 +19,8 @@ from hubfleet.agent.environments.resolve import Question, Resolver
 from hubfleet.agent.environments.software import Environments
 from hubfleet.agent.refusals import ConflictError, FullError, NotFoundError
 from hubfleet.errors import BuildError, HubfleetError
+from hubfleet.model.content import Content
 from hubfleet.protocol.builds import Build, BuildEvent, BuildRequest, BuildState
-from hubfleet.protocol.messages import Content
 
 _log = logging.getLogger(__name__)
 

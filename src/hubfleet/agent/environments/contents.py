@@ -7,18 +7,16 @@ import asyncio
 import hashlib
 import logging
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from hubfleet._kit.files import write_atomic
 from hubfleet.agent.environments.repositories import Repositories
 from hubfleet.errors import BuildError, LaunchError
-from hubfleet.protocol.messages import Content
+from hubfleet.model.content import Content
 
 _log = logging.getLogger(__name__)
 
@@ -95,12 +93,6 @@ class Contents:
     def _place(self, hub: str, content: Content) -> Path:
         told = "\0".join((content.repository, content.commit, content.key))
         return self._folder / hub / hashlib.sha256(told.encode()).hexdigest()[:32]
-
-
-def folder_name(repository: str) -> str:
-    """Return what the folder of a copy is called: the repository's own name, fit for any file system."""
-    last = urlsplit(repository).path.rstrip("/").rpartition("/")[2].removesuffix(".git")
-    return re.sub(r"[^\w.-]+", "-", last, flags=re.ASCII).strip(".-")[:60] or "repository"
 
 
 def _prepare(place: Path) -> Path:

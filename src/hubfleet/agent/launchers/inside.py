@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit, urlunsplit
 
-from hubfleet.agent.environments.contents import folder_name
 from hubfleet.agent.launchers import kernel, sandbox, singleuser
 from hubfleet.agent.launchers.base import LaunchRequest
 from hubfleet.agent.launchers.groups import GIB
@@ -116,7 +115,7 @@ def _content(request: LaunchRequest) -> dict[str, str]:
     page = classic if request.request.app == "notebook" else "/lab/tree"
     return {
         "from": str(CONTENT),
-        "folder": folder_name(wanted.repository),
+        "folder": wanted.folder,
         "repository": wanted.repository,
         "commit": wanted.commit,
         "open": wanted.open,

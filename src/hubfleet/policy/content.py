@@ -1,0 +1,48 @@
+"""Which files a person asks for in a new server, and where they are to be. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from hubfleet.errors import ChoiceError
+from hubfleet.model.content import Content
+from hubfleet.model.hub import Hub
+
+OWN, FRESH = "own", "fresh"
+"""The person's lasting home, or an empty folder that goes when the server stops."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """What a server finds when it starts."""
+
+    content: Content | None = None
+    """A repository's files; None: what is in the home already."""
+    fresh_home: bool = False
+    """Whether its home is empty and goes when it stops."""
+
+
+def files(hub: Hub, asked: Mapping[str, object]) -> Files:
+    """Return which files a person asks for, by `content` (a map as of `Content`) and `home` (`own` or `fresh`).
+
+    Raises:
+        ChoiceError: which field is wrong, and why.
+    """
+    home = asked.get("home", OWN)
+    if home not in {OWN, FRESH}:
+        raise ChoiceError("home", f"there is no home {str(home)[:60]!r}", hint=f"choose {OWN} or {FRESH}")
+    return Files(_content(hub, asked.get("content")), home == FRESH)
+
+
+def _content(hub: Hub, asked: object) -> Content | None:
+    if asked is None:
+        return None
+    if not hub.features.builds:
+        raise ChoiceError("content", "servers of this hub start without a repository's files")
+    try:
+        return Content.model_validate(asked)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in ("content", *first["loc"]))
+        raise ChoiceError(field, first["msg"].removeprefix("Value error, ")) from error

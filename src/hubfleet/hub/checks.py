@@ -16,6 +16,7 @@ from hubfleet.config.provenance import Provenance
 from hubfleet.config.words import other_word
 from hubfleet.errors import BadValueError, ConfigError, UnknownKeyError, Where
 from hubfleet.hub.owned import CLASSES_OF_SIGN_IN, owner
+from hubfleet.model.access import PROMOTE
 from hubfleet.model.base import Message
 from hubfleet.model.hub import Hub
 
@@ -52,6 +53,8 @@ def check_traits(hub: Hub, provenance: Provenance) -> Iterator[ConfigError]:
                 yield error
     for name, role in hub.roles.items():
         for number, scope in enumerate(role.scopes):
+            if scope == PROMOTE and hub.features.builds:
+                continue
             if scope.partition("!")[0] not in _table().scopes:
                 yield _unknown_scope(scope, provenance.where(hub.name, ("roles", name, "scopes", str(number))))
 
@@ -119,6 +122,9 @@ def _fits(kind: str, value: JsonValue) -> bool:
 
 
 def _unknown_scope(scope: str, where: Where) -> ConfigError:
+    if scope.partition("!")[0] == PROMOTE:
+        hint = "write it without `!` and what follows" if "!" in scope else "write `features: {builds: true}`"
+        return BadValueError(f"the scope `{scope[:60]}` has no effect here", hint=hint, where=where)
     meant = closest(scope.partition("!")[0], _table().scopes)
     return BadValueError(
         f"JupyterHub has no scope {scope[:60]!r}",

@@ -56,6 +56,7 @@ def configure(c: Any, settings: str) -> None:
         c[name].update(traits)
     if program.python_file:
         _run_python_file(c, program.python_file)
+    roles.define_scopes(c)
     if program.portal_url:
         portal.open_to_people(c)
 
@@ -97,7 +98,8 @@ def _spawner(c: Any, program: HubProgram, secret: Any) -> None:
         key = CallerKey(f"hub-{program.hub.name}", Path(agent.key).read_text())
         links[agent.cluster] = AgentLink(agent.cluster, AgentClient(agent.address, cluster=agent.cluster, key=key))
     stops = Stops(Path(program.folder) / "stops.json")
-    context = HubContext(program, links, stops, portal.document(program, secret))
+    api = portal.api(program, secret)
+    context = HubContext(program, links, stops, portal.document(program, api), api)
     c.JupyterHub.spawner_class = type("HubSpawner", (AgentSpawner,), {"context": context})
     c.JupyterHub.allow_named_servers = program.hub.named_servers > 0
     c.JupyterHub.named_server_limit_per_user = program.hub.named_servers

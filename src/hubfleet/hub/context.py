@@ -12,6 +12,7 @@ from hubfleet.hub.document import PortalDocument
 from hubfleet.hub.stops import Stops
 from hubfleet.model.settings.hub import HubProgram
 from hubfleet.protocol.messages import Server
+from hubfleet.protocol.portal_api import PortalApi
 
 
 class OwnSpawner(Protocol):
@@ -42,6 +43,8 @@ class HubContext:
     stops: Stops
     document: PortalDocument | None = None
     """What the portal tells; None: the hub has no portal."""
+    portal: PortalApi | None = None
+    """The portal itself; None: the hub has none."""
     spawners: "weakref.WeakSet[OwnSpawner]" = field(default_factory=weakref.WeakSet)
     tasks: set["asyncio.Future[Any]"] = field(default_factory=set)
 

@@ -20,7 +20,7 @@ EVERY_S = 10.0
 FRESH_S = 1.0
 """A page is rendered from what was asked for within this time."""
 PAGE_WAITS_S = 0.5
-"""How long a page waits for the portal; then it is rendered from what is known."""
+"""How long a page or a start waits for the portal; then it goes on with what is known."""
 
 
 class Portal(Protocol):
@@ -56,9 +56,9 @@ class PortalDocument:
         self._asking: asyncio.Task[None] | None = None
         self._away = False
 
-    async def fresh(self) -> HubDocument:
-        """Return the document for a page: asked for now if it may be old, and as it is known if that takes long."""
-        if self._clock.monotonic() - self._asked_at >= FRESH_S:
+    async def fresh(self, within_s: float = FRESH_S) -> HubDocument:
+        """Return the document: asked for now if it is older than some seconds, and as known if that takes long."""
+        if self._clock.monotonic() - self._asked_at >= within_s:
             await asyncio.wait({self._ask()}, timeout=PAGE_WAITS_S)
         return self._kept.document
 

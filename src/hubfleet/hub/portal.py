@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from hubfleet.hub import roles
 from hubfleet.hub.document import PortalDocument
+from hubfleet.model.access import PROMOTE
 from hubfleet.model.settings.hub import HubProgram
 from hubfleet.protocol.portal_api import PortalApi
 
@@ -19,6 +20,8 @@ HUB = "hubfleet-hub"
 """The service by which the hub's own process asks the portal which environments its people have."""
 TOKEN = "hub-token"  # noqa: S105 - a file's name
 """In the secrets folder: that service's API token."""
+PROMOTERS = "hubfleet-promoters"
+"""The role of the hub's admins beside their own."""
 ACCESS = f"access:services!service={SERVICE}"
 
 
@@ -37,8 +40,8 @@ def set_up(c: Any, program: HubProgram, secret: Callable[[str], str]) -> None:
         "oauth_no_confirm": True,
         # on the hub's own host, also where people have hosts of their own
         "oauth_redirect_uri": CALLBACK,
-        # by this scope in a person's session the portal knows an admin; others have sessions without it
-        "oauth_client_allowed_scopes": ["admin-ui"],
+        # by these in a person's session the portal knows an admin, and who may promote; others' have neither
+        "oauth_client_allowed_scopes": ["admin-ui", PROMOTE],
         "display": False,
         # a portal that is down holds the hub's own start up for no longer
         "timeout": 1,
@@ -47,16 +50,21 @@ def set_up(c: Any, program: HubProgram, secret: Callable[[str], str]) -> None:
     # where BinderHubs that are services of a hub are, and their clients look
     binder = {"name": "binder", "url": program.portal_url, "api_token": secret("binder-token"), "display": False}
     roles.add_service(c, {**binder, "timeout": 1}, ())
-    for name, token in ((OPERATOR, "operator-token"), (HUB, TOKEN)):
-        roles.add_service(c, {"name": name, "api_token": secret(token), "display": False}, (ACCESS,))
+    for name, token, scopes in ((OPERATOR, "operator-token", (ACCESS, PROMOTE)), (HUB, TOKEN, (ACCESS,))):
+        roles.add_service(c, {"name": name, "api_token": secret(token), "display": False}, scopes)
+    if program.hub.admins:
+        # admins may promote anyway; this lets them make tokens that may do nothing else
+        roles.add_role(c, {"name": PROMOTERS, "scopes": [PROMOTE], "users": list(program.hub.admins)})
 
 
-def document(program: HubProgram, secret: Callable[[str], str]) -> PortalDocument | None:
+def api(program: HubProgram, secret: Callable[[str], str]) -> PortalApi | None:
+    """Return how the hub asks its portal; None: it has none."""
+    return PortalApi(program.portal_url, SecretStr(secret(TOKEN))) if program.portal_url else None
+
+
+def document(program: HubProgram, api: PortalApi | None) -> PortalDocument | None:
     """Return what the portal tells the hub, kept below the hub's folder; None: the hub has no portal."""
-    if not program.portal_url:
-        return None
-    api = PortalApi(program.portal_url, SecretStr(secret(TOKEN)))
-    return PortalDocument(Path(program.folder) / "portal.json", api)
+    return None if api is None else PortalDocument(Path(program.folder) / "portal.json", api)
 
 
 def open_to_people(c: Any) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from hubfleet.model.access import PROMOTE
 from hubfleet.model.settings.hub import HubProgram
 
 CHECK_USER = "hubfleet-check"
@@ -28,6 +29,13 @@ def set_up(c: Any, program: HubProgram, *, check_token: str) -> None:
             },
         )
     add_service(c, {"name": CHECK_SERVICE, "api_token": check_token, "display": False}, CHECK_SCOPES)
+
+
+def define_scopes(c: Any) -> None:
+    """Make hubfleet's own scopes known to JupyterHub; called last, since an operator's own settings may define some."""
+    given = c.JupyterHub.get("custom_scopes", {})
+    own = {PROMOTE: {"description": "Give the hub's profiles other environments."}}
+    c.JupyterHub.custom_scopes = {**(given if isinstance(given, dict) else {}), **own}
 
 
 def add_role(c: Any, role: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from hubfleet.model.document import HubDocument
 from hubfleet.model.hub import Hub
 from hubfleet.model.overrides import Overrides
 from hubfleet.model.profile import Profile
-from hubfleet.policy.choices import Choices, Person, ProfileOffer, choices, environment_refused
+from hubfleet.policy.choices import BASE, Choices, Person, ProfileOffer, choices, environment_refused
 from hubfleet.policy.environments import Whose, environments
 
 TEMPLATES = Path(__file__).parents[1] / "pages" / "templates"
@@ -51,6 +51,9 @@ def render(
     chosen = _selected(offered, remembered)
     environment = str(remembered.get("environment") or "")
     environment_offers = environments(hub, document, person)
+    of_profiles = {item.profile: item for item in document.profiles} if hub.features.builds else {}
+    if environment == BASE and not of_profiles:
+        environment = ""
     return (
         _environment()
         .get_template("spawn_form.html")
@@ -62,6 +65,7 @@ def render(
             asks_for_software=hub.features.builds,
             offers={whose.value: [offer for offer in environment_offers if offer.whose is whose] for whose in Whose},
             environment=environment,
+            of_profiles=of_profiles,
             environment_offered=any(offer.digest == environment for offer in environment_offers),
             environment_shown=environment[:_SHORT],
             files=spawn_files.question(remembered, before) if hub.features.builds else None,

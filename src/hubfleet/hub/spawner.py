@@ -16,14 +16,14 @@ from jupyterhub.utils import url_path_join
 
 from hubfleet._kit import names
 from hubfleet.errors import ChoiceError, HubfleetError, TemporaryError
-from hubfleet.hub import failures, requests, spawn_page
+from hubfleet.hub import failures, requests, software, spawn_page
 from hubfleet.hub.agents import AgentLink, Seen
 from hubfleet.hub.context import HubContext
 from hubfleet.hub.roles import CHECK_USER
 from hubfleet.hub.stops import Stop
 from hubfleet.model.document import HubDocument
-from hubfleet.model.overrides import Overrides
 from hubfleet.policy.choices import Chosen, Person
+from hubfleet.policy.environments import overrides
 from hubfleet.policy.validate import validate
 from hubfleet.protocol.messages import Event, Server, ServerRequest, ServerState, StopReason
 
@@ -109,14 +109,18 @@ class AgentSpawner(Spawner):
         """Refuse to start by a link: JupyterHub then shows the form, prefilled from the same query."""
         raise spawn_page.ByLinkError
 
-    def choose(self, user_options: dict[str, Any]) -> None:
+    async def choose(self, user_options: dict[str, Any]) -> None:
         """Check what was asked for, by form or REST alike, and note what follows (JupyterHub's `apply_user_options`).
+
+        Profiles have the environments that the portal tells now, or told last.
 
         Raises:
             StartError: with status 422, the field and the reason.
         """
+        portal = self.context.document
+        told = await portal.fresh(0) if portal is not None else HubDocument()
         try:
-            self._choice = validate(self.context.settings.hub, Overrides(), self._person(), user_options)
+            self._choice = validate(self.context.settings.hub, overrides(told), self._person(), user_options)
         except ChoiceError as error:
             raise failures.StartError(error.message, hint=error.hint, reason="choice", status_code=422) from error
 
@@ -132,6 +136,7 @@ class AgentSpawner(Spawner):
         self.context.stops.withdraw(self.server_id)
         request = self._request(chosen)
         key = f"{self.server_id}:{request.generation.isoformat()}"
+        await software.brought(chosen.environment, self.link.client, self.context.portal, self._cluster)
         try:
             async with self.link.events(self.server_id) as events:
                 answer = await self._again(

@@ -1,6 +1,10 @@
-"""Calls from a hub's own process to its portal: one document, asked again and again, sent only when it has changed."""
+"""Calls from a hub's own process to its portal: one document, asked again and again, sent only when it has changed.
+
+And, before a start, that a cluster be sent an environment which it lacks.
+"""
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import httpx
 from pydantic import SecretStr, ValidationError
@@ -10,7 +14,8 @@ from hubfleet.model.document import HubDocument
 from hubfleet.protocol.client import LIMITS
 
 TIMEOUT = httpx.Timeout(5.0)
-PATH = "/services/portal/api/document"
+API = "/services/portal/api"
+PATH = f"{API}/document"
 
 
 @dataclass(frozen=True)
@@ -60,3 +65,19 @@ class PortalApi:
             return Told(HubDocument.model_validate_json(answer.text), answer.headers.get("etag", ""))
         except ValidationError as error:
             raise ProtocolError("the portal's document makes no sense") from error
+
+    async def send_environment(self, digest: str, cluster: str) -> None:
+        """Let the portal send an environment's lock to a cluster.
+
+        Raises:
+            UnreachableError: the portal or the cluster does not answer just now.
+            ProtocolError: it cannot be sent, such as because no record holds it.
+        """
+        path = f"{API}/clusters/{quote(cluster, safe='')}/environments/{quote(digest, safe='')}"
+        try:
+            answer = await self._http.put(path)
+        except httpx.HTTPError as error:
+            raise UnreachableError(f"the portal does not answer ({type(error).__name__})") from error
+        if not answer.is_success:
+            kind = UnreachableError if answer.is_server_error else ProtocolError
+            raise kind(f"the portal answered {answer.status_code} when it was asked to send an environment")

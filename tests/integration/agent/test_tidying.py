@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from hubfleet.agent.environments import locks
 from hubfleet.agent.environments.realise import MARKER, Builder
+from hubfleet.agent.environments.software import Environments
 from hubfleet.agent.environments.tidying import Tidying, environments
 from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.testing.clock import FakeClock
@@ -87,3 +89,17 @@ async def test_what_is_in_use_or_was_just_asked_for_stays(tmp_path: Path) -> Non
     made(tmp_path, "free", hours_ago=200)
     await tidying(tmp_path, ceiling_bytes=1, stay=frozenset({"running"})).round()
     assert left(tmp_path) == {"running", "asked"}
+
+
+async def test_what_a_portal_sends_again_counts_as_asked_for(tmp_path: Path) -> None:
+    """What a hub's profiles have stays so, though nobody starts with it."""
+    builder = Builder(tmp_path / "environments", tmp_path / "cache", Workshop(Path(sys.executable), {}))
+    lock = "six==1.16.0 --hash=sha256:" + "0" * 64 + "\n"
+    digest = locks.digest(lock)
+    made(tmp_path, builder.path(digest).name, hours_ago=1000)
+    marker = builder.path(digest) / MARKER
+    before = marker.stat().st_mtime
+    software = Environments(builder, base_lock=lock)
+    assert (await software.put(digest, lock)).state == "ready"
+    await software.close()
+    assert marker.stat().st_mtime > before + HOURS

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+from jupyterhub import scopes
 from traitlets.config import Config
 
+from hubfleet.hub import portal
 from hubfleet.hub.configure import configure
+from hubfleet.model.access import PROMOTE
 from hubfleet.protocol.signing import CallerKey
 from unit.hub.sign_in.kinds import program
 
@@ -69,3 +72,26 @@ def test_announcements_are_text(tmp_path: Path) -> None:
     """JupyterHub shows them as HTML."""
     c = configured(tmp_path, announcement="<script>x</script>")
     assert "<script>" not in c.JupyterHub.template_vars["announcement"]
+
+
+def test_the_scope_to_promote_is_known_beside_an_operators_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Roles may name it whatever the operator's file defines, and JupyterHub takes both."""
+    own = '{"custom:own:read": {"description": "x"}}'
+    c = configured(tmp_path, f"c.JupyterHub.custom_scopes = {own}\n")
+    assert set(c.JupyterHub.custom_scopes) == {PROMOTE, "custom:own:read"}
+    monkeypatch.setattr(scopes, "scope_definitions", dict(scopes.scope_definitions))
+    scopes.define_custom_scopes(c.JupyterHub.custom_scopes)
+
+
+def test_who_may_promote_by_the_hubs_own_roles() -> None:
+    """Its admins, by a role of which they make narrow tokens, and the command line; not the hub's own process."""
+    c = Config()
+    made = program(SIGN_IN, admins=["mlee"]).model_copy(update={"portal_url": "http://127.0.0.1:1"})
+    portal.set_up(c, made, lambda name: name)
+    holders = [role for role in c.JupyterHub.load_roles if PROMOTE in role["scopes"]]
+    assert [(role.get("users"), role.get("services")) for role in holders] == [
+        (None, ["hubfleet-operator"]),
+        (["mlee"], None),
+    ]
+    (service,) = [service for service in c.JupyterHub.services if service["name"] == "portal"]
+    assert PROMOTE in service["oauth_client_allowed_scopes"]

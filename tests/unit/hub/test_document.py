@@ -54,6 +54,15 @@ async def test_a_page_has_what_is_true_now(tmp_path: Path) -> None:
     assert portal.tags == ["", "waves", "tides"]
 
 
+async def test_a_start_has_what_is_true_at_that_moment(tmp_path: Path) -> None:
+    """What a page was rendered from an instant ago is not good enough for it."""
+    portal = FakePortal("waves")
+    kept = PortalDocument(tmp_path / "portal.json", portal, clock=FakeClock())
+    await kept.fresh()
+    portal.name = "tides"
+    assert await kept.fresh(0) == told("tides")
+
+
 async def test_the_next_process_has_what_this_one_knew(tmp_path: Path) -> None:
     """With its portal away too; names are for nobody else's eyes."""
     path = tmp_path / "portal.json"

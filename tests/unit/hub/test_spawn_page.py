@@ -7,7 +7,7 @@ import pytest
 
 from fleets import loaded
 from hubfleet.hub import spawn_page
-from hubfleet.model.document import HubDocument, NamedEnvironment
+from hubfleet.model.document import HubDocument, NamedEnvironment, ProfileEnvironment
 from hubfleet.model.hub import Hub
 from hubfleet.policy.choices import Person
 
@@ -163,3 +163,29 @@ def test_files_that_cannot_be_are_not_asked_for(tmp_path: Path) -> None:
     damaged = spawn_page.from_link({**LINK, "commit": ["main"]})
     assert "content-repository" not in spawn_page.render(hub(tmp_path, BUILDS), ANA, damaged)
     assert "content-repository" not in spawn_page.render(hub(tmp_path), ANA, spawn_page.from_link(LINK))
+
+
+PROMOTED = HubDocument(profiles=(ProfileEnvironment(profile="small", digest=DIGEST, name="waves <b>"),))
+
+
+def test_a_profile_says_which_environment_it_has(tmp_path: Path) -> None:
+    """By name and the digest's beginning; the hub's own software is a choice beside it."""
+    page = spawn_page.render(hub(tmp_path, BUILDS), ANA, {}, PROMOTED)
+    assert page.count(f'Software: <bdi>waves &lt;b&gt;</bdi> <code title="{DIGEST}">{DIGEST[:12]}</code>') == 1
+    assert '<option value="">That of the choice below</option>' in page
+    assert '<option value="base">The hub\u2019s own software</option>' in page
+
+
+def test_the_hubs_own_software_is_remembered_only_while_it_differs(tmp_path: Path) -> None:
+    """Who chose it against the profile's has it selected; without promotions there is one choice for it."""
+    found = hub(tmp_path, BUILDS)
+    assert '<option value="base" selected>' in spawn_page.render(found, ANA, {"environment": "base"}, PROMOTED)
+    page = spawn_page.render(found, ANA, {"environment": "base"})
+    assert "base" not in page
+    assert "cannot be used" not in page
+    assert '<option value="">The hub\u2019s own software</option>' in page
+
+
+def test_without_builds_nothing_promoted_is_shown(tmp_path: Path) -> None:
+    """Whatever an old document says."""
+    assert "Software" not in spawn_page.render(hub(tmp_path), ANA, {}, PROMOTED)

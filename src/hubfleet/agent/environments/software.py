@@ -56,6 +56,9 @@ class Environments:
         path = self._lock_file(digest)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
         await asyncio.to_thread(write_atomic, path, lock)
+        if self.builder.ready(digest):
+            # whoever sends it wants it to stay
+            self.builder.use(digest)
         self._begin(digest, lock)
         return self.progress(digest)
 

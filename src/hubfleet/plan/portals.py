@@ -87,6 +87,7 @@ def _settings(fleet: str, hub: Hub, machine: Machine) -> PortalSettings:
             )
             for cluster in hub.servers_on
         ),
+        named_servers=hub.named_servers,
         profiles={name: title_of(name, profile) for name, profile in hub.profiles.items()},
         folder=f"{machine.data}/portals/{hub.name}",
         secrets=folder,

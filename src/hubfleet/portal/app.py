@@ -118,7 +118,7 @@ async def wired(
         sending = Sending(agents, records, clock)
         builds = Builds(settings, agents=agents, records=records, sending=sending, clock=clock)
         app.state.builds, app.state.environments = builds, Environments(records)
-        app.state.launching = Launching(builds, hub, clock)
+        app.state.launching = Launching(builds, hub, clock, named=settings.named_servers > 0)
         app.state.profiles = profiles = Profiles(settings.profiles, records, sending, clock)
         app.state.sending = sending
         ending.push_async_callback(builds.close)
@@ -147,6 +147,7 @@ def application(settings: PortalSettings, hub: HubApi, clock: Clock) -> FastAPI:
     app.state.people = people
     app.state.sign_in = SignIn(people, service_token(settings), attempts, secure)
     app.state.forgery = Forgery(derived(key, "forgery"), _origin(settings.public_url))
+    app.state.named_servers = settings.named_servers > 0
     app.state.look = Look(settings, app.state.forgery)
     problems.install(app)
     routes = APIRouter(prefix=PREFIX.rstrip("/"))

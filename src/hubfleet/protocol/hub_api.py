@@ -5,6 +5,7 @@ https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
@@ -36,6 +37,21 @@ class HubServer(Message):
     full_url: str | None = None
     """Where people find it, with a slash at the end."""
     user_options: dict[str, object] = {}
+
+
+@dataclass(frozen=True)
+class Place:
+    """One of a person's servers."""
+
+    person: str
+    server: str = ""
+    """Its name; empty: the default server."""
+
+    @property
+    def path(self) -> str:
+        """Where the REST API has it."""
+        person = f"users/{quote(self.person, safe='')}"
+        return f"{person}/servers/{quote(self.server, safe='')}" if self.server else f"{person}/server"
 
 
 class HubPerson(Message):
@@ -106,7 +122,7 @@ class HubApi:
             raise ProtocolError("the hub's answer holds no token") from None
         return SecretStr(str(found))
 
-    async def start_server(self, token: str, person: str, options: Mapping[str, str]) -> None:
+    async def start_server(self, token: str, place: Place, options: Mapping[str, object]) -> None:
         """Let a person's server start; it goes on starting when this returns.
 
         Raises:
@@ -114,11 +130,11 @@ class HubApi:
             UnreachableError: the hub does not answer just now.
         """
         headers = {"Authorization": f"token {token}"}
-        answer = await self._send("POST", f"users/{quote(person, safe='')}/server", headers=headers, body=options)
+        answer = await self._send("POST", place.path, headers=headers, body=options)
         if not answer.is_success:
             raise RefusedError(_said(answer), status=answer.status_code)
 
-    async def server(self, token: str, person: str) -> HubServer | None:
+    async def server(self, token: str, place: Place) -> HubServer | None:
         """Return a person's server; None where none runs or starts.
 
         Raises:
@@ -126,11 +142,11 @@ class HubApi:
             UnreachableError: the hub does not answer just now.
         """
         headers = {"Authorization": f"token {token}"}
-        answer = await self._send("GET", f"users/{quote(person, safe='')}", headers=headers)
+        answer = await self._send("GET", f"users/{quote(place.person, safe='')}", headers=headers)
         if not answer.is_success:
             raise RefusedError(_said(answer), status=answer.status_code)
         try:
-            return HubPerson.model_validate_json(answer.text).servers.get("")
+            return HubPerson.model_validate_json(answer.text).servers.get(place.server)
         except ValidationError as error:
             raise ProtocolError("the hub's answer names no person") from error
 
@@ -141,7 +157,7 @@ class HubApi:
         *,
         headers: dict[str, str] | None = None,
         form: dict[str, str] | None = None,
-        body: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
     ) -> httpx.Response:
         try:
             answer = await self._http.request(method, path, headers=headers, data=form, json=body)

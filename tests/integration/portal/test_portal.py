@@ -26,7 +26,7 @@ def test_a_person_signs_in_and_makes_an_environment(world: World) -> None:
     lines = [line for line in _follow(ann.client, build) if line.startswith("id: ")]
     assert lines == ["id: 1", "id: 2"]
     ready = ann.get(f"{PORTAL}builds/{build}")
-    assert f'href="/hub/spawn?environment={digest}"' in ready.text
+    assert f'href="/hub/spawn?environment={digest}&amp;repository=' in ready.text
     assert "choosing numpy" in ready.text
     assert "waves" in ann.get(PORTAL).text
     assert world.agent.signed_by == {"portal-ocean"}

@@ -75,10 +75,11 @@ async def test_a_request_that_reads_no_events_is_refused(portal: Running) -> Non
 async def test_a_link_leads_to_the_form_with_its_fields(portal: Running) -> None:
     """And begins nothing."""
     ann = await portal.program()
-    answer = await ann.get(f"{BINDER}/v2/gh/ann/waves/feature/x?urlpath=lab", follow_redirects=False)
+    answer = await ann.get(f"{BINDER}/v2/gh/ann/waves/feature/x?labpath=a/b%20c.ipynb", follow_redirects=False)
     assert answer.status_code == 302
     assert answer.headers["location"] == (
         f"{PORTAL}environments?repository=https%3A%2F%2Fgithub.com%2Fann%2Fwaves&ref=feature%2Fx"
+        "&then=start&open=a%2Fb+c.ipynb#new"
     )
     assert portal.agent.requests == {}
 

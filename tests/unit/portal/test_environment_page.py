@@ -40,7 +40,7 @@ async def test_the_page_answers_what_it_is(portal: Running) -> None:
         ">numpy</th><td>2.3.0</td>",
         f'href="{PORTAL}api/environments/{digest}/lock" download',
         "its build and log",
-        f'href="/hub/spawn?environment={digest}"',
+        f'href="/hub/spawn?environment={digest}&amp;repository=https%3A%2F%2Fgit.test%2Fann%2Fwaves&amp;commit=',
         "Build again",
         "1 package.",
     ):

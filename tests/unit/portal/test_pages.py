@@ -1,6 +1,7 @@
 """Pages answer the person's question, without JavaScript, and trust nothing that anybody wrote."""
 
 import json
+import re
 
 import pytest
 
@@ -48,7 +49,10 @@ async def test_the_form_works_from_start_to_link(portal: Running) -> None:
     digest = portal.agent.finish(build)
     await portal.reached(browser, build, state="ready")
     ready = await browser.get(begun.headers["location"])
-    assert f'href="/hub/spawn?environment={digest}"' in ready.text
+    assert (
+        f'href="/hub/spawn?environment={digest}&amp;repository=https%3A%2F%2Fgit.test%2Fann%2Fwaves&amp;commit='
+        in ready.text
+    )
     assert "choosing numpy" in ready.text
     assert 'http-equiv="refresh"' not in ready.text
     listed = await browser.get(ENVIRONMENTS)
@@ -65,9 +69,9 @@ async def test_a_build_on_the_way_to_a_start_leads_back_to_it(portal: Running) -
     token = browser.form_token(form)
     wrong = await browser.send_form("builds?then=start", token, repository="x")
     assert f'action="{PORTAL}builds?then=start"' in wrong.text
-    begun = await browser.send_form("builds?then=start", token, repository=REPOSITORY)
-    assert begun.headers["location"].endswith("?then=start")
-    build = begun.headers["location"].rpartition("/")[2].removesuffix("?then=start")
+    begun = await browser.send_form("builds?then=start&open=one.ipynb", token, repository=REPOSITORY)
+    assert begun.headers["location"].endswith("?then=start&open=one.ipynb")
+    build = begun.headers["location"].rpartition("/")[2].partition("?")[0]
     assert (
         "this page leads on to the form that starts your server" in (await browser.get(begun.headers["location"])).text
     )
@@ -76,7 +80,9 @@ async def test_a_build_on_the_way_to_a_start_leads_back_to_it(portal: Running) -
     digest = portal.agent.finish(build)
     await portal.reached(browser, build, state="ready")
     ready = await browser.get(begun.headers["location"])
-    assert f'href="/hub/spawn?environment={digest}" id="build-then"' in ready.text
+    (leads,) = re.findall(r'href="([^"]*)" id="build-then"', ready.text)
+    assert leads.startswith(f"/hub/spawn?environment={digest}&amp;repository=")
+    assert leads.endswith("&amp;open=one.ipynb")
     assert "static/lead.js" in ready.text
     plain = await browser.get(f"{PORTAL}builds/{build}")
     assert "static/lead.js" not in plain.text

@@ -115,7 +115,8 @@ def _content(request: LaunchRequest) -> dict[str, str]:
     page = classic if request.request.app == "notebook" else "/lab/tree"
     return {
         "from": str(CONTENT),
-        "folder": wanted.folder,
+        # an empty home becomes the repository, as links of Binder's expect
+        "folder": "" if request.request.fresh_home else wanted.folder,
         "repository": wanted.repository,
         "commit": wanted.commit,
         "open": wanted.open,

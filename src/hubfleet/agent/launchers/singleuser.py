@@ -35,12 +35,12 @@ def main() -> None:
     home = Path(told["home"])
     os.chdir(home)
     variables = dict(told["variables"])
+    if told["content"]:
+        landing = _files(home, told["content"])
+        if told["content"]["page"]:
+            variables["JUPYTERHUB_DEFAULT_URL"] = f"{told['content']['page']}/{quote(landing)}".rstrip("/")
     if told["shared"]:
         _link(home / "shared", told["shared"])
-    if told["content"]:
-        landing = _copy(home, told["content"])
-        if told["content"]["page"]:
-            variables["JUPYTERHUB_DEFAULT_URL"] = f"{told['content']['page']}/{quote(landing)}"
     software = Path(told["software"])
     own = _own_python(home, software, told["environment"])
     variables["PATH"] = f"{own}/bin:{variables['PATH']}"
@@ -52,27 +52,39 @@ def main() -> None:
     os.execve(told["command"][0], told["command"], variables)  # noqa: S606 - no shell is the point
 
 
-def _copy(home: Path, content: dict[str, str]) -> str:
-    """Copy a repository's files into a folder of the home, and return the path that the person shall see first.
+def _files(home: Path, content: dict[str, str]) -> str:
+    """Give the home a copy of a repository's files, and return the path that the person shall see first.
 
-    What is there is never written over: a copy of the same commit is used as its person left it, and beside anything
-    else there comes a folder with another name. A copy is complete or absent.
+    Without a folder's name the home, which is empty then, becomes the copy. Else what is there is never written over: a
+    copy of the same commit is used as its person left it, and beside anything else there comes a folder with another
+    name. A copy in a folder is complete or absent.
     """
+    beside = home / ".hubfleet" / f"copy-{content['server']}"
     second = f"{content['folder']}-{content['commit'][:7]}"
     targets = [home / name for name in (content["folder"], second, *(f"{second}-{n}" for n in range(2, 1000)))]
     target = next((path for path in targets if _is_copy(path, content)), None)
-    if target is None:
-        beside = home / ".hubfleet" / f"copy-{content['server']}"
-        try:
+    try:
+        if target is None:
             shutil.rmtree(beside, ignore_errors=True)
             shutil.copytree(content["from"], beside, symlinks=True)
             (beside / _COPY_OF).write_text(_told(content))
-            target = next(path for path in targets if not os.path.lexists(path))
-            beside.rename(target)
-        except (OSError, shutil.Error) as error:
-            shutil.rmtree(beside, ignore_errors=True)
-            sys.exit(f"the repository's files cannot be copied into the home: {error}")
-    return f"{target.name}/{content['open']}".rstrip("/")
+            target = _put(beside, home, targets if content["folder"] else [])
+    except (OSError, shutil.Error) as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        sys.exit(f"the repository's files cannot be copied into the home: {error}")
+    seen = (target / content["open"]).relative_to(home).as_posix()
+    return "" if seen == "." else seen
+
+
+def _put(copy: Path, home: Path, targets: list[Path]) -> Path:
+    """Move a complete copy to the first place that is free, or its files into the home where no place is named."""
+    if targets:
+        return copy.rename(next(path for path in targets if not os.path.lexists(path)))
+    for path in copy.iterdir():
+        if not os.path.lexists(home / path.name):
+            path.rename(home / path.name)
+    shutil.rmtree(copy)
+    return home
 
 
 def _is_copy(path: Path, content: dict[str, str]) -> bool:

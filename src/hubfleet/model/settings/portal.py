@@ -43,6 +43,8 @@ class PortalSettings(StrictModel):
     """The hub's clusters; builds run on the first where nobody names one."""
     profiles: dict[str, str] = {}
     """The hub's profiles, in order, and what people call them."""
+    named_servers: int = 0
+    """How many servers a person may have beside the default one."""
     folder: str
     """The portal's own folder."""
     database: str = ""

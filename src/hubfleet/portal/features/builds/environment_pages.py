@@ -10,9 +10,10 @@ from starlette.responses import RedirectResponse, Response
 from hubfleet.errors import RefusedError
 from hubfleet.model.sharing import group_of, with_group
 from hubfleet.portal.callers import Caller, Sent
+from hubfleet.portal.features.builds import starting
 from hubfleet.portal.features.builds.environments import Environments
 from hubfleet.portal.features.builds.packages import packages
-from hubfleet.portal.features.builds.pages import SEARCH_FROM, said
+from hubfleet.portal.features.builds.pages import SEARCH_FROM, opened_by, said
 from hubfleet.portal.features.builds.profiles import Profiles
 from hubfleet.portal.features.builds.views import EnvironmentChange
 from hubfleet.portal.look import Look
@@ -72,6 +73,7 @@ async def _page(
         status=status,
         environment=entry,
         build=build,
+        start=starting.address(digest, build, person, named=request.app.state.named_servers, opened=opened_by(request)),
         owned=entry.owner == person.name,
         shows_build=person.sees in {None, build.person},
         packages=packages(entry.lock, search=search) if search else every,

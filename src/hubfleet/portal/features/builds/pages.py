@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import cast
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -11,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from hubfleet.errors import RefusedError
 from hubfleet.model.sharing import EVERYBODY
 from hubfleet.portal.callers import Caller, Sent
+from hubfleet.portal.features.builds import starting
 from hubfleet.portal.features.builds.builds import Builds
 from hubfleet.portal.features.builds.environments import Environments
 from hubfleet.portal.features.builds.views import NewBuild
@@ -22,8 +24,7 @@ from hubfleet.records.entries import EnvironmentEntry
 SHOWN_MAX = 200
 SEARCH_FROM = 20
 """Rows from which a list has a search."""
-THEN_START = "?then=start"
-"""On the addresses of a form and a build from which their person goes on to the form that starts a server."""
+OPENED_MAX = 1000
 WORDS = {
     BuildState.QUEUED: "waiting",
     BuildState.FETCHING: "getting the repository",
@@ -62,7 +63,7 @@ async def begin(request: Request, sent: Sent) -> Response:
         field = "cluster" if error.status == 422 else "repository"
         wrong = {field: f"{error.message}: {error.hint}" if error.hint else error.message}
         return await _environments(request, sent.person, given=given, wrong=wrong, status=error.status)
-    return RedirectResponse(f"{PREFIX}builds/{entry.id}{THEN_START if _then_start(request) else ''}", 303)
+    return RedirectResponse(f"{PREFIX}builds/{entry.id}{_then(request)}", 303)
 
 
 @routes.get("/builds/{build}")
@@ -78,11 +79,14 @@ async def one_build(request: Request, build: UUID, person: Caller) -> Response:
         "build.html",
         build=entry,
         environment=made,
+        start=starting.address(
+            entry.digest, entry, person, named=request.app.state.named_servers, opened=opened_by(request)
+        ),
         words=WORDS,
         word=WORDS[BuildState(entry.state)],
         cluster=builds.clusters.get(entry.cluster, entry.cluster) if len(builds.clusters) > 1 else "",
         log=log,
-        then=THEN_START if _then_start(request) else "",
+        then=_then(request),
     )
 
 
@@ -125,7 +129,7 @@ async def _environments(
         shown_max=SHOWN_MAX,
         clusters=builds.clusters,
         promotes=person.promotes,
-        then=THEN_START if _then_start(request) else "",
+        then=_then(request),
         # a token is typed again rather than sent back
         given={name: value for name, value in (given or {}).items() if name != "token"},
         wrong=wrong or {},
@@ -140,8 +144,20 @@ async def _made(request: Request, person: Person, digest: str) -> EnvironmentEnt
         return None
 
 
-def _then_start(request: Request) -> bool:
-    return request.query_params.get("then") == "start"
+def _then(request: Request) -> str:
+    """Return what stays on the addresses of a form and a build from which a person goes on to start a server.
+
+    `then=start` says so, and `open` names the file to be seen first.
+    """
+    if request.query_params.get("then") != "start":
+        return ""
+    opened = opened_by(request)
+    return f"?{urlencode({'then': 'start'} | ({'open': opened} if opened else {}))}"
+
+
+def opened_by(request: Request) -> str:
+    """Return the path in the repository that a link wants to be seen first; empty: none."""
+    return request.query_params.get("open", "").strip()[:OPENED_MAX]
 
 
 def said(message: str) -> str:

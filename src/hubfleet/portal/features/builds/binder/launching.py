@@ -7,13 +7,15 @@ from typing import Any
 
 from hubfleet._kit.clock import Clock
 from hubfleet.errors import HubfleetError, RefusedError
+from hubfleet.policy.content import FRESH
+from hubfleet.portal.features.builds import starting
 from hubfleet.portal.features.builds.binder import phases
 from hubfleet.portal.features.builds.binder.phases import Phase
 from hubfleet.portal.features.builds.binder.providers import Source
 from hubfleet.portal.features.builds.builds import Builds
 from hubfleet.portal.features.builds.views import NewBuild
 from hubfleet.portal.people import Person
-from hubfleet.protocol.hub_api import HubApi, HubServer
+from hubfleet.protocol.hub_api import HubApi, HubServer, Place
 from hubfleet.records.entries import BuildEntry
 
 START_S = 300.0
@@ -37,10 +39,19 @@ class Asked:
 class Launching:
     """Carries calls of `/build` out."""
 
-    def __init__(self, builds: Builds, hub: HubApi, clock: Clock) -> None:
+    def __init__(self, builds: Builds, hub: HubApi, clock: Clock, *, named: bool) -> None:
+        """Make it.
+
+        Args:
+            builds: builds.
+            hub: starts servers.
+            clock: for pauses.
+            named: whether the hub's people may have several servers; each repository gets its own then.
+        """
         self._builds = builds
         self._hub = hub
         self._clock = clock
+        self._named = named
 
     @property
     def ending(self) -> asyncio.Event:
@@ -88,21 +99,28 @@ class Launching:
         if asked.person.service:
             raise RefusedError("a service has no server: build only, or use a person's token", status=403)
         yield phases.launching("Launching server...")
-        name, options = asked.person.name, {"environment": entry.digest}
-        server = await self._hub.server(asked.token, name)
-        if server is not None and server.user_options.get("environment") != entry.digest:
+        options: dict[str, object] = {"environment": entry.digest}
+        content = starting.content_of(entry, asked.person)
+        if content is not None:
+            # nobody looks at a form here, and approves that a stranger's notebooks reach the home
+            options |= {"content": content.model_dump(exclude_defaults=True), "home": FRESH}
+        place = Place(asked.person.name, starting.server_name(content) if content and self._named else "")
+        server = await self._hub.server(asked.token, place)
+        if server is not None and any(server.user_options.get(name) != value for name, value in options.items()):
             raise RefusedError(
-                "a server of yours runs already, with other software", status=409, hint="stop it, and ask again"
+                "a server of yours runs already, with other software or files",
+                status=409,
+                hint="stop it, and ask again",
             )
         if server is None:
-            await self._hub.start_server(asked.token, name, options)
-        server = await self._ready(asked)
+            await self._hub.start_server(asked.token, place, options)
+        server = await self._ready(asked, place)
         yield self._last(asked, entry, server)
 
-    async def _ready(self, asked: Asked) -> HubServer:
+    async def _ready(self, asked: Asked, place: Place) -> HubServer:
         end = self._clock.monotonic() + START_S
         while self._clock.monotonic() < end:
-            server = await self._hub.server(asked.token, asked.person.name)
+            server = await self._hub.server(asked.token, place)
             if server is None:
                 raise RefusedError("the server did not start", status=500, hint="the hub's own page says why")
             if server.ready and server.full_url:

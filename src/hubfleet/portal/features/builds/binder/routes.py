@@ -26,6 +26,9 @@ KEEP_ALIVE_S = 25.0
 _STREAM = {"Cache-Control": "no-cache", "Access-Control-Allow-Headers": "cache-control, authorization"}
 _OPEN = {"Access-Control-Allow-Origin": "*"}
 
+_OPENS = ("labpath", "filepath")
+"""Arguments of BinderHub's links that name a file of the repository."""
+
 routes = APIRouter(prefix=PREFIX)
 
 
@@ -48,8 +51,9 @@ async def build(request: Request, provider: str, build_only: bool = False) -> Re
 async def launch_page(request: Request, provider: str) -> Response:
     """Lead to the portal's form, filled in: a link starts nothing by itself."""
     found = providers.source(provider, _raw_spec(request, "v2", provider))
-    query = urlencode({"repository": found.repository, "ref": found.ref})
-    return RedirectResponse(f"{PORTAL}environments?{query}", 302)
+    opened = next((request.query_params[name] for name in _OPENS if name in request.query_params), "")
+    query = {"repository": found.repository, "ref": found.ref, "then": "start"} | ({"open": opened} if opened else {})
+    return RedirectResponse(f"{PORTAL}environments?{urlencode(query)}#new", 302)
 
 
 @routes.get("/api/repoproviders")

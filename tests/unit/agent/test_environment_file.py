@@ -38,6 +38,12 @@ def wanted(text: str, allowed: dict[str, str] | None = None) -> Wanted:
     return environment_file.wanted(environment_file.parse(text, "environment.yml"), allowed or CHANNELS)
 
 
+def test_where_an_export_was_made_is_passed_over() -> None:
+    """`conda env export` ends with it."""
+    file = environment_file.parse("dependencies: [x]\nprefix: /home/ann/miniconda3/envs/x\n", "environment.yml")
+    assert [line.text for line in file.packages] == ["x"]
+
+
 def test_all_parts_are_read() -> None:
     """Channels in their order, conda's packages as written, PyPI's apart."""
     file = environment_file.parse(WHOLE, "environment.yml")
@@ -53,7 +59,7 @@ def test_all_parts_are_read() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("dependencies: [x]\nprefix: /home/ann/x\n", "line 2 of environment.yml: `prefix`"),
+        ("dependencies: [x]\nplatforms: [linux-64]\n", "line 2 of environment.yml: `platforms`"),
         ("dependencies: [x]\nvariables: {A: b}\n", "line 2 of environment.yml: `variables`"),
         ("dependencies:\n- x\n- https://x.example/x-1-0.conda\n", "line 3 .* is no conda package"),
         ("dependencies:\n- file:///x.conda\n", "line 2 .* is no conda package"),

@@ -15,7 +15,10 @@ from hubfleet.errors import BuildError, ConfigErrors
 NAMES = ("environment.yml", "environment.yaml")
 _PUBLIC = re.compile(r"https://(?:conda\.anaconda\.org|repo\.prefix\.dev|prefix\.dev/channels)/([a-z0-9][\w.-]*)/?")
 _PACKAGE = re.compile(r"[A-Za-z0-9_][\w.-]*[\w.*<>=!~|,+()\s-]*", re.ASCII)
-_ANACONDA = frozenset({"defaults", "anaconda", "main"})
+ANACONDA = frozenset({"defaults", "anaconda", "main"})
+"""What Anaconda's own channels are called."""
+_KEYS = frozenset({"name", "channels", "dependencies", "prefix"})
+"""What a file may say; `prefix` is where `conda env export` found it, which nobody else has."""
 _SPECS_MAX = 2000
 _CHARACTERS_MAX = 300
 
@@ -67,8 +70,9 @@ def parse(text: str, path: str) -> EnvironmentFile:
     if not isinstance(tree.value, Mapping):
         raise _wrong(path, 1, "this is no list of channels and dependencies", "such as `dependencies: [python, numpy]`")
     for key, item in tree.value.items():
-        if key not in {"name", "channels", "dependencies"}:
-            raise _wrong(path, item.where.line, f"`{key[:40]}` cannot be honoured here", "remove it from the file")
+        if key not in _KEYS:
+            hint = "set them in the notebook, such as `%env NAME=value`" if key == "variables" else "remove it"
+            raise _wrong(path, item.where.line, f"`{key[:40]}` cannot be honoured here", hint)
     packages: list[Line] = []
     pip: list[Line] = []
     for entry, inner in _dependencies(path, tree.value.get("dependencies")):
@@ -98,7 +102,7 @@ def wanted(file: EnvironmentFile, allowed: Mapping[str, str]) -> Wanted:
         name = here[0] if here else public[1] if public else name
         if name in allowed:
             return name
-        if name.removeprefix("pkgs/") in _ANACONDA:
+        if name.removeprefix("pkgs/") in ANACONDA:
             notes[f"{first} is used instead of the channel {name}, for which Anaconda's terms may ask a licence"] = None
             return first
         hint = f"channels of this cluster: {', '.join(allowed)}; the operator may add one to `channels` in its file"

@@ -83,9 +83,8 @@ def table(sources: Iterable[Pairs], debian: Iterable[str]) -> dict[str, str]:
     found |= BY_HAND | CHOSEN
     # as conda-forge has written some names both ways, and people do
     spelled = {canonical(conda): pypi for conda, pypi in found.items() if canonical(conda) not in found}
-    return found | {
-        conda: pypi for conda, pypi in spelled.items() if canonical(pypi) == conda and _NAME.fullmatch(conda)
-    }
+    found |= {conda: pypi for conda, pypi in spelled.items() if canonical(pypi) == conda}
+    return {conda: pypi for conda, pypi in found.items() if _NAME.fullmatch(conda) and pypi[0].isalnum()}
 
 
 def text(names: Mapping[str, str], about: Iterable[str]) -> str:

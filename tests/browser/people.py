@@ -75,9 +75,17 @@ class Visitor:
         with self.page.expect_file_chooser() as chosen:
             self.page.get_by_role("button", name="Upload Files").click()
         chosen.value.set_files(path)
-        item = self.page.locator(".jp-DirListing-item", has_text=path.name)
+        self.open_file(path.name)
+
+    def open_file(self, name: str) -> None:
+        """Open a notebook from JupyterLab's list of files, and wait for its kernel."""
+        item = self.page.locator(".jp-DirListing-item", has_text=name)
         expect(item).to_be_visible()
         item.dblclick()
+        self.kernel_ready()
+
+    def kernel_ready(self) -> None:
+        """Wait until the open notebook can run cells."""
         # whoever runs cells before is asked which kernel it shall be; the notebook's own sign of it says idle too early
         idle = self.page.get_by_role("button", name=re.compile(r"^Python 3[. ].* [|] Idle$"))
         expect(idle).to_be_visible(timeout=START_S * 1000)

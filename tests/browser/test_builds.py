@@ -1,8 +1,10 @@
 """A repository's address becomes a server that runs its notebook, in Chromium."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect
@@ -13,6 +15,17 @@ from git_servers import git_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.xdist_group("browser")]
 
+CELL = "import six; print('six is', six.__version__)"
+NOTEBOOK = json.dumps(
+    {
+        "cells": [
+            {"cell_type": "code", "id": "a", "metadata": {}, "source": CELL, "outputs": [], "execution_count": None}
+        ],
+        "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+)
 NEEDS = "numpy\nscipy\nmatplotlib\n"
 
 
@@ -30,16 +43,63 @@ def test_a_repository_is_built_watched_and_worked_with(someone: Callable[..., Vi
         expect(page.get_by_role("log")).to_contain_text("choosing versions as of 2024-06-01", timeout=60_000)
         expect(page.get_by_role("heading", name="Your environment is ready")).to_be_visible(timeout=180_000)
     page.get_by_role("button", name="Start a server with it").click()
+    expect(page.get_by_role("group", name="Files of trapezoid")).to_contain_text(repository.url)
+    expect(page.get_by_label("In an empty place")).to_be_checked()
     visitor.start()
-    visitor.upload(notebook)
+    expect(page).to_have_url(re.compile(r"/user/ana/trapezoid-[0-9a-f]{4}/lab"))
+    visitor.open_file(notebook.name)
     visitor.menu("Run", "Run All Cells")
     outputs = page.locator(".jp-Notebook:visible .jp-OutputArea-output")
     expect(outputs.filter(has_text="The integral is: 565.2499999999999")).to_be_visible(timeout=60_000)
     visitor.run_cell("import numpy, sys; print('made with', numpy.__version__, 'jupyterlab' in sys.modules)")
     expect(outputs.filter(has_text="made with 1.26.4 False")).to_be_visible()
+    stop_all(visitor)
+
+
+def test_a_link_opens_a_notebook_beside_what_runs_and_others_may_open_it_too(
+    someone: Callable[..., Visitor], tmp_path: Path
+) -> None:
+    """A BinderHub's link leads through the form to the file that it names, in a server of the repository's own."""
+    first, second = someone("ocean"), someone("ocean")
+    first.sign_in("mlee", to="/hub/spawn", admin=True)
+    first.start()
+    with git_server(tmp_path) as git:
+        repository = git.repository("tides", {"requirements.txt": "six==1.15.0\n", "sub/one.ipynb": NOTEBOOK})
+        link = f"/services/binder/v2/git/{quote(repository.url, safe='')}/main?labpath=sub/one.ipynb"
+        first.open(link)
+        follow(first, repository.url, where="In my home")
+        second.sign_in("ana")
+        second.open(link)
+        follow(second, repository.url, where="In an empty place")
+    first.open("/hub/home")
+    expect(first.page.get_by_role("button", name=re.compile("Stop My Server"))).to_be_visible()
+    stop_all(first)
+    stop_all(second)
+
+
+def follow(visitor: Visitor, repository: str, *, where: str) -> None:
+    """Go on from a link's form to a notebook that ran."""
+    page = visitor.page
+    expect(page.get_by_label("Address of the repository")).to_have_value(repository)
+    page.get_by_role("button", name="Make it").click()
+    expect(page.get_by_role("group", name="Files of tides")).to_contain_text("sub/one.ipynb", timeout=180_000)
+    page.get_by_label(where).check()
+    visitor.start()
+    expect(page).to_have_url(re.compile(rf"/user/{visitor.name}/tides-[0-9a-f]{{4}}/lab/tree/.*sub/one\.ipynb"))
+    visitor.kernel_ready()
+    visitor.menu("Run", "Run All Cells")
+    outputs = page.locator(".jp-Notebook:visible .jp-OutputArea-output")
+    expect(outputs.filter(has_text="six is 1.15.0")).to_be_visible(timeout=60_000)
+
+
+def stop_all(visitor: Visitor) -> None:
+    """Stop all servers of a person from the hub's own page."""
     visitor.open("/hub/home")
-    page.get_by_role("button", name=re.compile("Stop My Server")).click()
-    expect(page.get_by_role("button", name=re.compile("Start My Server"))).to_be_visible(timeout=30_000)
+    stops = visitor.page.get_by_role("button", name=re.compile("^Stop", re.IGNORECASE))
+    expect(stops.first).to_be_visible()
+    for left in reversed(range(stops.count())):
+        stops.first.click()
+        expect(stops).to_have_count(left, timeout=30_000)
 
 
 def test_a_build_that_cannot_be_made_says_what_to_do(someone: Callable[..., Visitor], tmp_path: Path) -> None:

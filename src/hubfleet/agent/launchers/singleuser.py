@@ -37,8 +37,8 @@ def main() -> None:
     variables = dict(told["variables"])
     if told["content"]:
         landing = _files(home, told["content"])
-        if told["content"]["page"]:
-            variables["JUPYTERHUB_DEFAULT_URL"] = f"{told['content']['page']}/{quote(landing)}".rstrip("/")
+        if told["content"]["page"] and landing:
+            variables["JUPYTERHUB_DEFAULT_URL"] = f"{told['content']['page']}/{quote(landing)}"
     if told["shared"]:
         _link(home / "shared", told["shared"])
     software = Path(told["software"])

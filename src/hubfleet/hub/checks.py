@@ -20,6 +20,8 @@ from hubfleet.model.access import PROMOTE
 from hubfleet.model.base import Message
 from hubfleet.model.hub import Hub
 
+ROLE_MIN = 3
+"""Signs of a role's name, as JupyterHub asks for."""
 _SECRET = re.compile(r"(?:secret|password|token|crypt_key|api_key)$")
 _WORDS = {
     "bool": "true or false",
@@ -44,7 +46,7 @@ class _Table(Message):
 
 
 def check_traits(hub: Hub, provenance: Provenance) -> Iterator[ConfigError]:
-    """Check a hub's `jupyterhub:` and the scopes of its roles."""
+    """Check a hub's `jupyterhub:`, and the names and scopes of its roles."""
     for class_name, traits in hub.jupyterhub.items():
         for trait, value in traits.items():
             where = provenance.where(hub.name, ("jupyterhub", class_name, trait))
@@ -52,6 +54,9 @@ def check_traits(hub: Hub, provenance: Provenance) -> Iterator[ConfigError]:
             if error is not None:
                 yield error
     for name, role in hub.roles.items():
+        if len(name) < ROLE_MIN:
+            where = provenance.where(hub.name, ("roles", name))
+            yield BadValueError(f"the role's name {name!r} is too short", hint="it needs 3 signs", where=where)
         for number, scope in enumerate(role.scopes):
             if scope == PROMOTE and hub.features.builds:
                 continue

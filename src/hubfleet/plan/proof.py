@@ -10,14 +10,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from hubfleet.errors import HubfleetError, ProofError, RefusedError
+from hubfleet.plan.proof_server import LOOK_S, ProofServer
 from hubfleet.plan.sign_in_proof import Redirect, SignInProof
 from hubfleet.protocol.front_door import FrontDoor
 
 CHECK_USER = "hubfleet-check"
 TOKEN_S = 600
-START_S = 180.0
-STOP_S = 60.0
-LOOK_S = 0.1
+ROUTE_S = 10.0
 
 NOTEBOOK: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("sum(number * number for number in range(10))", {"text/plain": "285"}),
@@ -44,6 +43,7 @@ def prove(
         ProofError: with the step that failed and what was seen.
     """
     step = [""]
+    server = ProofServer(door, service_token, CHECK_USER)
 
     def begin(text: str) -> None:
         step[0] = text
@@ -56,12 +56,12 @@ def prove(
         token = _token(door, service_token)
         try:
             begin("a server starts")
-            path, host = _start(door, service_token)
+            path, host = server.start({})
             begin("a notebook runs")
             _run(door, path, host, token)
             begin("the server stops")
         finally:
-            _stop(door, service_token)
+            server.stop()
     except ProofError:
         raise
     except HubfleetError as error:
@@ -69,7 +69,10 @@ def prove(
 
 
 def _sign_in(door: FrontDoor, wanted: SignInProof) -> None:
-    answer = door.get(wanted.page)
+    end = time.monotonic() + ROUTE_S
+    # a hub that listens has its route a moment later, and the proxy answers 503 until then
+    while (answer := door.get(wanted.page)).status_code == 503 and time.monotonic() < end:
+        time.sleep(LOOK_S)
     if answer.status_code != 200:
         raise ProofError(
             f"{door.url}: the sign-in page answers {answer.status_code}", hint="hubfleet logs shows what the hub says"
@@ -117,29 +120,6 @@ def _token(door: FrontDoor, service: str) -> str:
     return str(answer["token"])
 
 
-def _start(door: FrontDoor, service: str) -> tuple[str, str]:
-    _stop(door, service)
-    door.call("POST", f"/hub/api/users/{CHECK_USER}/server", token=service, body={})
-    end = time.monotonic() + START_S
-    while time.monotonic() < end:
-        server = _server(door, service)
-        if server is None:
-            raise ProofError(
-                f"{door.url}: the server did not start", hint="hubfleet logs of the hub and its agent say why"
-            )
-        if server.get("ready"):
-            url = urlsplit(str(server.get("full_url") or server["url"]))
-            return url.path, url.netloc
-        time.sleep(LOOK_S)
-    raise ProofError(f"{door.url}: the server was not ready within {START_S:g} s")
-
-
-def _server(door: FrontDoor, service: str) -> Mapping[str, Any] | None:
-    user = door.call("GET", f"/hub/api/users/{CHECK_USER}", token=service)
-    found = (user.get("servers") or {}).get("")
-    return found if isinstance(found, Mapping) else None
-
-
 def _run(door: FrontDoor, path: str, host: str, token: str) -> None:
     kernel = door.call("POST", f"{path}api/kernels", token=token, body={"name": "python3"}, host=host)
     for code, wanted in NOTEBOOK:
@@ -159,17 +139,3 @@ def _said(outputs: list[dict[str, Any]]) -> str:
         if output["output_type"] == "error":
             return f"{output.get('ename')}: {output.get('evalue')}"[:300]
     return "; ".join(str(output.get("text") or list(output.get("data", {})))[:100] for output in outputs) or "nothing"
-
-
-def _stop(door: FrontDoor, service: str) -> None:
-    """End the proof's server and wait for its end."""
-    end = time.monotonic() + STOP_S
-    while _server(door, service) is not None:
-        if time.monotonic() > end:
-            raise ProofError(f"{door.url}: the proof's server did not stop within {STOP_S:g} s")
-        try:
-            door.call("DELETE", f"/hub/api/users/{CHECK_USER}/server", token=service)
-        except RefusedError as error:
-            if error.status not in {400, 404}:
-                raise
-        time.sleep(LOOK_S)

@@ -1,7 +1,8 @@
 """A hub as seen from outside, through its front door: what a browser would reach, dialled without DNS.
 
 Names below `.localhost` are for browsers, and a hub's public name may lead past this machine: so each connection goes
-to the front door's own address with the name in Host header and TLS.
+to the front door's own address with the name in Host header and TLS. From elsewhere a hub is reached `at` its address,
+whose certificate must then be right.
 """
 
 import asyncio
@@ -11,14 +12,20 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic import ValidationError
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from hubfleet.errors import ProtocolError, RefusedError, UnreachableError
+from hubfleet.errors import ConfigError, ProtocolError, RefusedError, UnreachableError
+from hubfleet.protocol.messages import Problem
+
+_ON_THIS_MACHINE = frozenset({"127.0.0.1", "::1"})
+_PORTS = {"http": 80, "https": 443}
+_ENDS_OF_KERNELS = frozenset({"restarting", "dead"})
 
 
 @dataclass(frozen=True)
@@ -30,25 +37,66 @@ class FrontDoor:
     host: str
     dial: tuple[str, int]
     """Address and port."""
+    verified: bool = False
+    """Whether the certificate must be right; not needed where the address is this machine's own."""
+
+    @classmethod
+    def at(cls, url: str) -> Self:
+        """Return the front door of a hub somewhere else, by the address that browsers use.
+
+        Raises:
+            ConfigError: it is none, or a token would go through a network in the clear.
+        """
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            host, port, parts = "", None, urlsplit("")
+        if parts.scheme not in _PORTS or not host:
+            raise ConfigError(f"{url[:100]!r} is no hub's address", hint="such as https://ocean.example.org")
+        named_here = host == "localhost" or host.endswith(".localhost")
+        here = named_here or host in _ON_THIS_MACHINE
+        if parts.scheme == "http" and not here:
+            raise ConfigError(f"a token would go to {host} in the clear", hint="give the hub's https address")
+        dial = ("127.0.0.1" if named_here else host, port or _PORTS[parts.scheme])
+        return cls(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", host, dial, verified=not here)
 
     def get(self, path: str, *, token: str = "", host: str = "") -> httpx.Response:
         """GET a path; errors below 500 are answers too."""
         return self._send("GET", path, token=token, host=host)
 
-    def call(self, method: str, path: str, *, token: str, body: Mapping[str, Any] | None = None, host: str = "") -> Any:
-        """Call JupyterHub's or a server's REST API; return the answer's JSON, or None where it has none.
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str,
+        body: Mapping[str, Any] | None = None,
+        host: str = "",
+        if_match: str = "",
+    ) -> Any:
+        """Call JupyterHub's, a server's or the portal's REST API; return the answer's JSON, or None where it has none.
 
         Raises:
             RefusedError: it answered 400 or above.
             UnreachableError: nothing answered.
         """
-        answer = self._send(method, path, token=token, body=body, host=host)
+        answer = self._send(method, path, token=token, body=body, host=host, if_match=if_match)
         if answer.status_code >= 400:
-            raise RefusedError(
-                f"{method} {path} was answered with {answer.status_code}: {answer.text[:300]}",
-                status=answer.status_code,
-            )
+            raise _refusal(f"{method} {path}", answer)
         return answer.json() if answer.content and "json" in answer.headers.get("content-type", "") else None
+
+    def tagged(self, path: str, *, token: str) -> tuple[Any, str]:
+        """GET a path of a REST API; return the answer's JSON and its ETag.
+
+        Raises:
+            RefusedError: it answered 400 or above.
+            UnreachableError: nothing answered.
+        """
+        answer = self._send("GET", path, token=token)
+        if answer.status_code >= 400:
+            raise _refusal(f"GET {path}", answer)
+        return answer.json(), answer.headers.get("etag", "")
 
     def events(self, path: str, *, token: str) -> Iterator[dict[str, Any]]:
         """Yield the data of server-sent events up to the end of the stream.
@@ -65,7 +113,8 @@ class FrontDoor:
                 client.stream("GET", url, headers=headers, extensions=extensions) as answer,
             ):
                 if answer.status_code >= 400:
-                    raise RefusedError(f"GET {path} was answered with {answer.status_code}", status=answer.status_code)
+                    answer.read()
+                    raise _refusal(f"GET {path}", answer)
                 for line in answer.iter_lines():
                     if line.startswith("data:"):
                         yield json.loads(line.removeprefix("data:"))
@@ -102,7 +151,7 @@ class FrontDoor:
             host=address,
             port=port,
             proxy=None,
-            ssl=_trusting() if secure else None,
+            ssl=self._tls() if secure else None,
             additional_headers=_token(token),
             max_size=20_000_000,
             # a server answers the handshake when the kernel does, which takes its time on a busy machine
@@ -118,7 +167,10 @@ class FrontDoor:
 
     @property
     def _verify(self) -> ssl.SSLContext | bool:
-        return _trusting() if self.url.startswith("https") else True
+        return self._tls() if self.url.startswith("https") else True
+
+    def _tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context() if self.verified else _trusting()
 
     def _target(self, path: str, token: str, host: str) -> tuple[str, dict[str, str], dict[str, Any]]:
         """Return the address to dial, and the headers and TLS name by which it is the hub's."""
@@ -129,14 +181,33 @@ class FrontDoor:
         return f"{urlsplit(self.url).scheme}://{netloc}{path}", headers, extensions
 
     def _send(
-        self, method: str, path: str, *, token: str, body: Mapping[str, Any] | None = None, host: str = ""
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str,
+        body: Mapping[str, Any] | None = None,
+        host: str = "",
+        if_match: str = "",
     ) -> httpx.Response:
         url, headers, extensions = self._target(path, token, host)
+        if if_match:
+            headers["If-Match"] = if_match
         try:
             with httpx.Client(verify=self._verify, timeout=30, trust_env=False) as client:
                 return client.request(method, url, headers=headers, json=body, extensions=extensions)
         except httpx.HTTPError as error:
             raise UnreachableError(f"{self.url}{path} does not answer ({type(error).__name__})") from error
+
+
+def _refusal(asked: str, answer: httpx.Response) -> RefusedError:
+    """Return why something was refused: in the portal's own words, or as it was answered."""
+    try:
+        problem = Problem.model_validate_json(answer.text)
+    except ValidationError:
+        text = f"{asked} was answered with {answer.status_code}: {answer.text[:300]}"
+        return RefusedError(text, status=answer.status_code)
+    return RefusedError(problem.detail or problem.title, status=answer.status_code, hint=problem.hint)
 
 
 def _trusting() -> ssl.SSLContext:
@@ -169,6 +240,8 @@ async def _outputs(channel: ClientConnection, request: str) -> list[dict[str, An
     outputs: list[dict[str, Any]] = []
     while True:
         message = json.loads(await channel.recv())
+        if message["header"]["msg_type"] == "status" and message["content"]["execution_state"] in _ENDS_OF_KERNELS:
+            raise ValueError("it died, perhaps since it used more memory than it may")
         if message.get("parent_header", {}).get("msg_id") != request:
             continue
         kind, content = message["header"]["msg_type"], message["content"]

@@ -1,5 +1,6 @@
 """The portal beside a real JupyterHub: OAuth, tokens, logout, and builds that outlive the portal."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import httpx
@@ -98,6 +99,48 @@ def test_a_killed_portal_goes_on_where_it_was(world: World) -> None:
     ready = world.reached(token, build, BuildState.READY)
     assert ready["digest"] == digest
     assert world.api("GET", f"/environments/{digest}/lock", token).status_code == 200
+
+
+def test_a_portal_that_is_killed_while_it_promotes_has_done_it_once_or_not_at_all(world: World) -> None:
+    """Kill -9 at any moment between question and answer; asked again with the same tag, it is done exactly once."""
+    world.signed_in("root")
+    token = world.token("root")
+    path = "/profiles/small/environment"
+    digests = [_ready(world, token, f"six==1.{number}.0 --hash=sha256:{'0' * 64}\n") for number in range(2)]
+    for number, wait_ms in enumerate((0, 2, 4, 8, 16, 32)):
+        before = world.api("GET", path, token)
+        tagged = {"If-Match": before.headers["etag"]}
+        body = {"digest": digests[number % 2]}
+        with ThreadPoolExecutor(1) as other:
+            asked = other.submit(_promoted, world, token, body, tagged)
+            wait([asked], timeout=wait_ms / 1000)
+            world.portal.kill()
+            asked.result(60)
+        world.start_portal()
+        again = _promoted(world, token, body, tagged)
+        assert again is not None
+        assert again.status_code == 200, again.text
+        after = world.api("GET", path, token).json()
+        assert after["now"]["digest"] == body["digest"]
+        assert len(after["history"]) == len(before.json()["history"]) + 1
+
+
+def _ready(world: World, token: str, lock: str) -> str:
+    """Make an environment."""
+    build = world.api("POST", "/builds", token, json={"repository": REPOSITORY}).json()["id"]
+    wait_for("the agent has it", lambda: world.agent.do(lambda fake: build in fake.requests))
+    digest = str(world.agent.do(lambda fake: fake.finish(build, lock)))
+    world.reached(token, build, BuildState.READY)
+    return digest
+
+
+def _promoted(world: World, token: str, body: dict[str, str], headers: dict[str, str]) -> httpx.Response | None:
+    """Promote, or return None where the answer did not come."""
+    address = f"http://127.0.0.1:{world.portal_port}{PORTAL}api/profiles/small/environment"
+    try:
+        return httpx.post(address, headers={"Authorization": f"token {token}", **headers}, json=body, timeout=60)
+    except httpx.TransportError:
+        return None
 
 
 def test_a_hub_that_is_down_costs_nobody_their_session(world: World) -> None:

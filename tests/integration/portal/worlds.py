@@ -268,6 +268,7 @@ class World:
                     "key": str(secrets / "agent-key"),
                 }
             ],
+            "profiles": {"small": "Small"},
             "folder": str(self.folder / "portal"),
             "secrets": str(secrets),
         }

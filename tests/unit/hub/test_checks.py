@@ -31,7 +31,7 @@ def _errors(folder: Path, text: str) -> list[ConfigError]:
         "jupyterhub: {Authenticator: {blocked_users: [eve]}}",
         "jupyterhub: {JupyterHub: {shutdown_on_logout: true}}",
         "roles: {helpers: {scopes: ['list:users', 'admin:servers!group=x'], people: [ana]}}",
-        "roles: {ci: {scopes: ['custom:hubfleet:promote'], people: [ana]}}\nfeatures: {builds: true}",
+        "roles: {robots: {scopes: ['custom:hubfleet:promote'], people: [ana]}}\nfeatures: {builds: true}",
     ],
 )
 def test_what_jupyterhub_has_is_right(tmp_path: Path, text: str) -> None:
@@ -53,8 +53,9 @@ def test_what_jupyterhub_has_is_right(tmp_path: Path, text: str) -> None:
         ("jupyterhub: {GitHubOAuthenticator: {scope: [a]}}", "has no effect", "SharedPasswordAuthenticator"),
         ("jupyterhub: {Spawner: {pre_spawn_hook: f}}", "takes a Python function", "`python_file`"),
         ("roles: {helpers: {scopes: ['lst:users']}}", "no scope 'lst:users'", "`list:users`"),
-        ("roles: {ci: {scopes: ['custom:hubfleet:promote']}}", "has no effect here", "builds: true"),
-        ("roles: {ci: {scopes: ['custom:hubfleet:promote!user=x']}}", "has no effect here", "without `!`"),
+        ("roles: {ci: {scopes: ['list:users']}}", "name 'ci' is too short", "needs 3 signs"),
+        ("roles: {robots: {scopes: ['custom:hubfleet:promote']}}", "has no effect here", "builds: true"),
+        ("roles: {robots: {scopes: ['custom:hubfleet:promote!user=x']}}", "has no effect here", "without `!`"),
     ],
 )
 def test_what_cannot_work_is_one_error_at_its_line(tmp_path: Path, text: str, words: str, hint: str) -> None:

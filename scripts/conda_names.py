@@ -32,11 +32,16 @@ CHOSEN = {
     "cyipopt": "cyipopt",
 }
 """One of several distributions: that of which there are wheels, and which runs where there is no screen."""
+_AS_THERE = (
+    *("coveralls", "cvxpy", "dask-labextension", "h5py", "jaxlib", "pandas-stubs", "parcels", "py-rattler", "pyarrow"),
+    *("tensorflow", "typing-extensions", "xrft"),
+)
 BY_HAND = {
-    **{name: name for name in ("cvxpy", "h5py", "jaxlib", "pyarrow", "tensorflow", "typing-extensions")},
+    **{name: name for name in _AS_THERE},
     "brotli-python": "brotli",
     "dask": "dask[complete]",
     "importlib_metadata": "importlib-metadata",
+    "iris": "scitools-iris",
     "ruamel_yaml": "ruamel-yaml",
 }
 """Names that no table has, or otherwise: these projects' own pages on how to install them name both."""

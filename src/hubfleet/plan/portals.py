@@ -20,7 +20,7 @@ def name_of(hub: Hub) -> str:
 
 def has_portal(hub: Hub) -> bool:
     """Say whether a hub has a portal."""
-    return hub.features.builds
+    return hub.features.builds is not None
 
 
 def url(hub: Hub, machine: Machine) -> str:
@@ -89,6 +89,7 @@ def _settings(fleet: str, hub: Hub, machine: Machine) -> PortalSettings:
         ),
         named_servers=hub.named_servers,
         profiles={name: title_of(name, profile) for name, profile in hub.profiles.items()},
+        conda=hub.features.builds.conda if hub.features.builds else "channels",
         folder=f"{machine.data}/portals/{hub.name}",
         secrets=folder,
     )

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from hubfleet.model.base import Message
 from hubfleet.model.content import Content
+from hubfleet.model.features import CondaFrom
 
 
 class BuildState(StrEnum):
@@ -48,6 +49,9 @@ class BuildRequest(Message):
     packages_until: str = AS_OF_COMMIT
     """Only packages that were there on this date (`2026-11-21`); `commit`: when the specification was last changed;
     `none`: the newest."""
+    conda: CondaFrom = "channels-or-pypi"
+    """Where the conda packages of an environment.yml are from; `channels-or-pypi`: PyPI only while the channels cannot
+    be reached."""
     token: SecretStr = SecretStr("")
     """For a private repository; empty: none is needed."""
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hubfleet.portal.features.builds.packages import Package, packages
+from hubfleet.portal.features.builds.packages import Package, packages, sources
 from hubfleet.testing.builds import LOCK
 from portals import PORTAL, Running
 
@@ -27,6 +27,21 @@ def test_a_lock_is_read_by_names() -> None:
     assert [package.name for package in packages(lock, search="NUM")] == ["Numpy"]
 
 
+@pytest.mark.parametrize(
+    ("from_", "files", "said"),
+    [
+        (["PyPI"], ["requirements.txt"], "PyPI"),
+        (["conda-forge", "bioconda", "PyPI", "PyPI"], ["binder/environment.yml"], "bioconda, conda-forge and PyPI"),
+        (["conda-forge"], ["environment.yml"], "conda-forge"),
+        (["PyPI"], ["binder/environment.yaml", "more.txt"], "PyPI, in place of conda channels"),
+        ([], [], ""),
+    ],
+)
+def test_where_packages_are_from_is_said(from_: list[str], files: list[str], said: str) -> None:
+    """And that PyPI's stand in for those that were asked for."""
+    assert sources([Package("x", "1", source) for source in from_], files) == said
+
+
 async def test_the_page_answers_what_it_is(portal: Running) -> None:
     """Name, repository, commit, packages with versions; and the way to its lock, build, a server and another build."""
     digest = await portal.made(ref="main")
@@ -36,7 +51,7 @@ async def test_the_page_answers_what_it_is(portal: Running) -> None:
         "https://git.test/ann/waves",
         "<bdi>main</bdi>",
         "c0ffeec0ff</code>",
-        "as of 2026-01-01",
+        "as of 2026-01-01, from PyPI</dd>",
         ">numpy</th><td>2.3.0</td>",
         f'href="{PORTAL}api/environments/{digest}/lock" download',
         "its build and log",

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from hubfleet._kit.clock import Clock
 from hubfleet.agent.bell import Bell
-from hubfleet.agent.environments import detect, locks
+from hubfleet.agent.environments import choosing, detect, locks
 from hubfleet.agent.environments.contents import Contents
 from hubfleet.agent.environments.detect import Specification
 from hubfleet.agent.environments.repositories import Repositories
-from hubfleet.agent.environments.resolve import Question, Resolver
+from hubfleet.agent.environments.resolve import Resolver
 from hubfleet.agent.environments.software import Environments
 from hubfleet.agent.refusals import ConflictError, FullError, NotFoundError
 from hubfleet.errors import BuildError, HubfleetError
@@ -40,6 +40,8 @@ class _Run:
     bell: Bell = field(default_factory=Bell)
     events: list[BuildEvent] = field(default_factory=list)
     task: "asyncio.Task[None] | None" = None
+    way: str = ""
+    """What is to be said of the way by which conda packages were had."""
 
 
 class Builds:
@@ -80,7 +82,8 @@ class Builds:
         """
         run = self._runs.get(build)
         if run is not None:
-            if run.request.model_copy(update={"token": request.token}) != request:
+            # the hub's file may have changed since
+            if run.request.model_copy(update={"token": request.token, "conda": request.conda}) != request:
                 raise ConflictError("another build has this id")
             return run.build
         if sum(not run.build.state.over for run in self._runs.values()) >= WAITING_MAX:
@@ -183,14 +186,17 @@ class Builds:
         """Return the lock; empty: the repository asks for nothing, and the hub's own software serves it."""
         if not specification.files:
             return ""
-        question = self._resolver.question(specification, run.request.packages_until)
-        for note in question.wanted.notes if question.wanted else ():
-            self._say(run, note)
-        self._change(run, BuildState.RESOLVING, f"choosing versions {_as_of(question)}{_from(question)}")
-        lock = await self._resolver.lock(run.request.hub, question)
-        until = question.until.isoformat() if question.until else ""
-        run.build = run.build.model_copy(update={"lock": lock, "digest": locks.digest(lock), "packages_until": until})
-        self._say(run, _counted(lock))
+        self._change(run, BuildState.RESOLVING, "choosing versions")
+        answer = await choosing.answer(self._resolver, specification, run.request, lambda text: self._say(run, text))
+        lock, until = answer.lock, answer.question.until
+        run.build = run.build.model_copy(
+            update={
+                "lock": lock,
+                "digest": locks.digest(lock),
+                "packages_until": until.isoformat() if until else "",
+            }
+        )
+        run.way = answer.way
         return lock
 
     async def _fetch_files(self, run: _Run) -> None:
@@ -214,7 +220,7 @@ class Builds:
         finally:
             files.cancel()
         if lock:
-            self._change(run, BuildState.READY, "the environment is ready")
+            self._change(run, BuildState.READY, "; ".join(filter(None, ("the environment is ready", run.way))))
         else:
             run.build = run.build.model_copy(update={"digest": self._environments.base_digest})
             self._change(run, BuildState.READY, "the repository names no packages: the hub's own software is used")
@@ -251,16 +257,3 @@ class Builds:
         over = [name for name, run in self._runs.items() if run.build.state.over]
         for name in over[: max(0, len(over) - KEPT_MAX)]:
             del self._runs[name]
-
-
-def _as_of(question: Question) -> str:
-    return f"as of {question.until:%Y-%m-%d %H:%M} UTC" if question.until else "among the newest"
-
-
-def _from(question: Question) -> str:
-    return f", conda's from {', '.join(question.wanted.channels)}" if question.wanted else ""
-
-
-def _counted(lock: str) -> str:
-    count, of_conda = len(lock.splitlines()), len(locks.conda_packages(lock))
-    return f"{count} packages were chosen" + (f", {of_conda} of conda channels" if of_conda else "")

@@ -27,6 +27,12 @@ _SOLVE_TIMEOUT_S = 600.0
 _INSTALL_TIMEOUT_S = 1800.0
 
 
+class ChannelsAwayError(BuildError):
+    """A conda channel that does not answer just now."""
+
+    code = "channels-away"
+
+
 @dataclass(frozen=True)
 class Chosen:
     """One package that the solver chose."""
@@ -55,7 +61,8 @@ class Conda:
             until: only packages that were there at this moment (ISO 8601); empty: all.
 
         Raises:
-            BuildError: there is no such set, with the solver's explanation, or a channel cannot be reached.
+            ChannelsAwayError: a channel cannot be reached.
+            BuildError: there is no such set, with the solver's explanation.
         """
         if self.workshop.bwrap is None:
             raise BuildError("conda environments need a sandbox, which this cluster does without")
@@ -76,7 +83,7 @@ class Conda:
         if "unsolvable" in answer:
             raise BuildError("no versions of the conda packages fit together", hint=str(answer["unsolvable"])[:2000])
         if "unreachable" in answer:
-            raise BuildError("a conda channel does not answer", hint=_short(str(answer["unreachable"])))
+            raise ChannelsAwayError("a conda channel does not answer", hint=_short(str(answer["unreachable"])))
         return [_chosen(item, addresses) for item in answer["packages"]]
 
     async def install(self, packages: Sequence[CondaPackage], prefix: Path, folder: Path) -> None:

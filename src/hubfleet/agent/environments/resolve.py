@@ -20,10 +20,11 @@ import uv
 
 from hubfleet._kit.clock import Clock
 from hubfleet._kit.files import write_atomic
-from hubfleet.agent.environments import detect, environment_file, locks, standins
-from hubfleet.agent.environments.conda import Chosen, Conda
+from hubfleet.agent.environments import conda_names, detect, environment_file, from_pypi, locks, standins
+from hubfleet.agent.environments.conda import CHANNELS, Chosen, Conda
 from hubfleet.agent.environments.detect import Specification
 from hubfleet.agent.environments.environment_file import EnvironmentFile, Wanted
+from hubfleet.agent.environments.from_pypi import FromPypi
 from hubfleet.agent.environments.realise import BUILDER_VERSION, architecture, index_options, python_version
 from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.errors import BuildError, CommandError, StateError
@@ -56,6 +57,13 @@ class Question:
     """What is asked of conda channels; None: nothing."""
     channels: Sequence[tuple[str, str]] = ()
     """Names and places of the channels that are asked."""
+    stands_in: FromPypi | None = None
+    """What is asked of PyPI for an environment.yml, where conda channels are not asked."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What is done otherwise than written, for whoever asked."""
+        return self.wanted.notes if self.wanted else self.stands_in.notes if self.stands_in else ()
 
     @property
     def key(self) -> str:
@@ -71,6 +79,8 @@ class Question:
         }
         if self.wanted:
             told |= {"specs": list(self.wanted.specs), "channels": list(self.channels), "libc": platform.libc_ver()}
+        if self.stands_in:
+            told |= {"stands in": list(self.stands_in.requirements)}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
@@ -98,25 +108,33 @@ class Resolver:
         self._indexes = tuple(indexes)
         self._asked: dict[str, asyncio.Lock] = {}
 
-    def question(self, specification: Specification, packages_until: str) -> Question:
+    def question(self, specification: Specification, packages_until: str, *, of_pypi: bool = False) -> Question:
         """Return what is to be resolved.
 
+        Args:
+            specification: what the repository asks for.
+            packages_until: as in `BuildRequest`.
+            of_pypi: whether PyPI is asked for what an environment.yml names, and no conda channel.
+
         Raises:
-            BuildError: the date is none, or a conda channel is not used on this cluster.
+            BuildError: the date is none, a conda channel is not used on this cluster, or PyPI has not all of it.
         """
-        wanted = None
-        if specification.conda:
-            wanted = with_kernel(
-                specification.conda, environment_file.wanted(specification.conda, self._conda.channels)
-            )
+        said, python = specification.conda, python_version(self._workshop.python)
+        wanted, stands_in = None, None
+        if said and of_pypi:
+            known = (*CHANNELS, *self._conda.channels)
+            stands_in = from_pypi.translated(said, conda_names.names(), known, python=python)
+        elif said:
+            wanted = with_kernel(said, environment_file.wanted(said, self._conda.channels))
         return Question(
             specification,
             cut_off(packages_until, specification.changed),
-            python_version(self._workshop.python),
+            python,
             self._indexes,
             self._clock.now().date(),
             wanted,
             [(name, self._conda.channels[name]) for name in wanted.channels] if wanted else (),
+            stands_in,
         )
 
     async def lock(self, hub: str, question: Question) -> str:
@@ -139,7 +157,7 @@ class Resolver:
             until = question.until.isoformat() if question.until else ""
             chosen = await self._conda.solve(question.wanted.specs, question.wanted.channels, until)
         said = question.specification.conda
-        of_pypi = await self._of_pypi(question, chosen) if said is None or said.pip else ""
+        of_pypi = await self._of_pypi(question, chosen) if said is None or said.pip or question.stands_in else ""
         try:
             return locks.canonical("".join(f"{item.package.line}\n" for item in chosen) + of_pypi)
         except StateError as error:
@@ -179,8 +197,10 @@ class Resolver:
             path.write_text(file.text)
         said = question.specification.conda
         if said:
-            _list(working, question).write_text("".join(f"{line.text}\n" for line in said.pip))
-        (working / "kernel.in").write_text("" if said else "\n".join(KERNEL) + "\n")
+            of_conda = question.stands_in.requirements if question.stands_in else ()
+            lines = [*of_conda, *(line.text for line in said.pip)]
+            _list(working, question).write_text("".join(f"{line}\n" for line in lines))
+        (working / "kernel.in").write_text("" if question.wanted else "\n".join(KERNEL) + "\n")
         (working / "standins").mkdir()
         (working / "conda.in").write_text(standins.write(working / "standins", chosen))
         for path in (working, *working.rglob("*")):

@@ -8,10 +8,20 @@ import asyncio
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from http.client import HTTPException
+from ssl import SSLError
 from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
 
 TIMEOUT_S = 300
+REACH_TIMEOUT_S = 15
+
+
+class AwayError(Exception):
+    """A channel cannot be reached."""
 
 
 def main() -> None:
@@ -20,15 +30,37 @@ def main() -> None:
     sys.path.append(told["site_packages"])
     from rattler.exceptions import GatewayError, SolverError
 
+    answer: dict[str, object]
     try:
-        answer: dict[str, object] = {"packages": asyncio.run(_solve(told))}
+        _reach(told["channels"])
+        answer = {"packages": asyncio.run(_solve(told))}
     except SolverError as error:
         answer = {"unsolvable": str(error)}
-    except GatewayError as error:
+    except (GatewayError, AwayError) as error:
         answer = {"unreachable": str(error)}
     print(json.dumps(answer), flush=True)  # noqa: T201 - read by the agent
     # at once: rattler's threads may still be there, and one that meets the end of Python crashes it
     os._exit(0)
+
+
+def _reach(channels: list[str]) -> None:
+    """Ask each channel for anything, at once: rattler would wait for minutes where a firewall drops what is sent."""
+    with ThreadPoolExecutor(len(channels)) as threads:
+        list(threads.map(_try, channels))
+
+
+def _try(channel: str) -> None:
+    try:
+        urlopen(f"{channel}/noarch/repodata.json", timeout=REACH_TIMEOUT_S).close()  # noqa: S310 - the operator's own
+    except HTTPError:
+        # it answers; what it holds is rattler's to find out
+        return
+    except (URLError, TimeoutError) as error:
+        reason = error.reason if isinstance(error, URLError) else error
+        if not isinstance(reason, SSLError):
+            raise AwayError(f"{channel}: {reason}") from error
+    except (OSError, HTTPException):
+        return
 
 
 async def _solve(told: dict[str, Any]) -> list[dict[str, object]]:

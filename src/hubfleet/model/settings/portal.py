@@ -9,6 +9,7 @@ from pydantic import Field
 
 from hubfleet.model.base import StrictModel
 from hubfleet.model.branding import Branding
+from hubfleet.model.features import CondaFrom
 from hubfleet.model.settings.hub import AgentAddress
 
 TOKEN_FILE = "portal-token"  # noqa: S105 - a file's name
@@ -45,6 +46,8 @@ class PortalSettings(StrictModel):
     """The hub's profiles, in order, and what people call them."""
     named_servers: int = 0
     """How many servers a person may have beside the default one."""
+    conda: CondaFrom = "channels-or-pypi"
+    """Where the conda packages of an environment.yml are from."""
     folder: str
     """The portal's own folder."""
     database: str = ""

@@ -48,6 +48,7 @@ class Builds:
         self.clusters = {agent.cluster: agent.title for agent in settings.agents}
         """The hub's clusters and what people call them, the default first."""
         self._hub = settings.hub
+        self._conda = settings.conda
         self._agents = agents
         self._records = records
         self._sending = sending
@@ -216,6 +217,7 @@ class Builds:
         follower = Follower(
             entry,
             hub=self._hub,
+            conda=self._conda,
             agent=self._agents[entry.cluster],
             records=self._records,
             token=token,

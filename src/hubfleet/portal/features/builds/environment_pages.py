@@ -12,7 +12,7 @@ from hubfleet.model.sharing import group_of, with_group
 from hubfleet.portal.callers import Caller, Sent
 from hubfleet.portal.features.builds import starting
 from hubfleet.portal.features.builds.environments import Environments
-from hubfleet.portal.features.builds.packages import packages
+from hubfleet.portal.features.builds.packages import packages, sources
 from hubfleet.portal.features.builds.pages import SEARCH_FROM, opened_by, said
 from hubfleet.portal.features.builds.profiles import Profiles
 from hubfleet.portal.features.builds.views import EnvironmentChange
@@ -78,6 +78,7 @@ async def _page(
         shows_build=person.sees in {None, build.person},
         packages=packages(entry.lock, search=search) if search else every,
         packages_all=len(every),
+        sources=sources(every, build.files),
         search=search,
         searchable=bool(search) or len(every) > SEARCH_FROM,
         # a group that its owner has left stays a choice as long as it is the one

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from hubfleet._kit.clock import Clock
 from hubfleet.errors import HubfleetError, ProtocolError, RefusedError, UnreachableError
+from hubfleet.model.features import CondaFrom
 from hubfleet.portal.features.builds.agents import BuildAgent, following
 from hubfleet.protocol.builds import Build, BuildEvent, BuildRequest, BuildState
 from hubfleet.records.entries import BuildChanges, BuildEntry, EnvironmentEntry
@@ -37,6 +38,7 @@ class Follower:
         entry: BuildEntry,
         *,
         hub: str,
+        conda: CondaFrom,
         agent: BuildAgent,
         records: Records,
         token: SecretStr,
@@ -49,6 +51,7 @@ class Follower:
         Args:
             entry: the build's record.
             hub: the hub's name.
+            conda: where its conda packages are from.
             agent: of the build's cluster.
             records: the portal's own.
             token: for a private repository; empty after a restart, since it is kept nowhere.
@@ -59,6 +62,7 @@ class Follower:
         self._entry = entry
         self._id = str(entry.id)
         self._hub = hub
+        self._conda = conda
         self._agent = agent
         self._records = records
         self._token = token
@@ -134,6 +138,7 @@ class Follower:
                 repository=entry.repository,
                 ref=entry.ref,
                 packages_until=entry.packages_until,
+                conda=self._conda,
                 token=self._token,
             )
             await self._agent.start_build(self._id, request)

@@ -1,9 +1,12 @@
 """A lock as people read it: its packages by name and version. Pure."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from posixpath import basename
 
 PYPI = "PyPI"
+_OF_CONDA = ("environment.yml", "environment.yaml")
 _OF_PYPI = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)(\[[^\]]*\])?==(?P<version>[^\s;]+)")
 _OF_CHANNEL = re.compile(
     r"conda:(?P<channel>[^/]+)/[^/]+/(?P<name>\S+)-(?P<version>[^-\s]+)-[^-\s]+\.(conda|tar\.bz2)(\s|$)"
@@ -27,6 +30,20 @@ def packages(lock: str, *, search: str = "") -> list[Package]:
         (package for package in found if search.lower() in package.name.lower()),
         key=lambda package: (package.name.lower(), package.version),
     )
+
+
+def sources(found: Sequence[Package], files: Sequence[str]) -> str:
+    """Return where packages are from, in words: `conda-forge and PyPI`.
+
+    Args:
+        found: all of an environment.
+        files: what it follows from. An environment.yml asks for conda packages; where there are none, PyPI's stand in.
+    """
+    channels = sorted({package.source for package in found} - {PYPI})
+    of_pypi = any(package.source == PYPI for package in found)
+    if of_pypi and not channels and any(basename(file) in _OF_CONDA for file in files[:1]):
+        return f"{PYPI}, in place of conda channels"
+    return " and ".join(filter(None, (", ".join(channels), PYPI if of_pypi else "")))
 
 
 def _package(line: str) -> Package | None:

@@ -1,5 +1,6 @@
 """Builds become environments, for whom they are and for nobody else."""
 
+import asyncio
 import logging
 
 import pytest
@@ -114,6 +115,14 @@ async def test_a_token_is_kept_nowhere(world: World, caplog: pytest.LogCaptureFi
         await second.reached(await second.program(), build, state="ready")
 
 
+async def test_the_cluster_is_told_where_conda_packages_are_from(world: World) -> None:
+    """As the hub's file says."""
+    world.settings = {"conda": "pypi"}
+    async with world.portal() as portal:
+        build = await portal.begun(await portal.program())
+        assert portal.agent.requests[build].conda == "pypi"
+
+
 async def test_other_clusters_get_the_lock(world: World) -> None:
     """What one cluster resolved is the same on all others; one that is away gets it later."""
     west = FakeBuildAgent()
@@ -195,3 +204,22 @@ async def test_the_description_names_each_route(portal: Running) -> None:
         )
     }
     assert "Problem" in described["components"]["schemas"]
+
+
+async def test_a_call_may_wait_for_the_end(portal: Running) -> None:
+    """One answer with the digest is all that a program needs; 200 says that it is over, 202 that it goes on."""
+    ann = await portal.program()
+    asked = asyncio.ensure_future(ann.post(f"{API}/builds?wait_s=20", json={"repository": REPOSITORY}))
+    await until(lambda: any(name == "build_events" for name, _ in portal.agent.calls))
+    assert not asked.done()
+    digest = portal.agent.finish(next(iter(portal.agent.requests)))
+    answer = await asked
+    assert (answer.status_code, answer.json()["state"], answer.json()["digest"]) == (200, "ready", digest)
+    late = await ann.post(f"{API}/builds?wait_s=0.01", json={"repository": REPOSITORY})
+    assert (late.status_code, late.json()["ended"]) == (202, None)
+    path = f"{API}/builds/{late.json()['id']}"
+    assert (await ann.get(f"{path}?wait_s=0.01")).json()["ended"] is None
+    await until(lambda: ("build_events", late.json()["id"]) in portal.agent.calls)
+    portal.agent.finish(late.json()["id"])
+    assert (await ann.get(f"{path}?wait_s=20")).json()["digest"] == digest
+    assert (await ann.get(f"{path}?wait_s=1801")).status_code == 422

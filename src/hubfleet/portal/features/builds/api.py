@@ -15,6 +15,8 @@ from hubfleet.portal.problems import responses
 from hubfleet.protocol.builds import BuildEvent
 
 MANY = 500
+WAIT_MAX_S = 1800.0
+"""How long a call may stay open; less than the proxy allows."""
 routes = APIRouter()
 
 
@@ -24,13 +26,24 @@ def _builds(request: Request) -> Builds:
 
 Found = Annotated[Builds, Depends(_builds)]
 Search = Annotated[str, Query(max_length=200)]
+Wait = Annotated[float, Query(ge=0, le=WAIT_MAX_S)]
 Limit = Annotated[int, Query(ge=1, le=MANY)]
 
 
-@routes.post("/builds", status_code=202, response_model=BuildView, responses=responses(429))
-async def begin_build(wanted: NewBuild, person: Changer, builds: Found) -> object:
-    """Begin to make an environment of a repository."""
-    return await builds.begin(person, wanted)
+@routes.post(
+    "/builds",
+    status_code=202,
+    response_model=BuildView,
+    responses=responses(429) | {200: {"model": BuildView, "description": "It is over"}},
+)
+async def begin_build(
+    wanted: NewBuild, person: Changer, builds: Found, answer: Response, *, wait_s: Wait = 0
+) -> object:
+    """Begin to make an environment of a repository; with `wait_s`, answer when that is over, or so much later."""
+    entry = await builds.ended(await builds.begin(person, wanted), within_s=wait_s)
+    if entry.ended is not None:
+        answer.status_code = 200
+    return entry
 
 
 @routes.get("/builds", response_model=BuildList, responses=responses())
@@ -40,9 +53,9 @@ async def list_builds(person: Caller, builds: Found, search: Search = "", limit:
 
 
 @routes.get("/builds/{build}", response_model=BuildView, responses=responses(404))
-async def get_build(build: UUID, person: Caller, builds: Found) -> object:
-    """Return one build."""
-    return await builds.build(person, build)
+async def get_build(build: UUID, person: Caller, builds: Found, *, wait_s: Wait = 0) -> object:
+    """Return one build; with `wait_s`, when it is over, or so much later."""
+    return await builds.ended(await builds.build(person, build), within_s=wait_s)
 
 
 @routes.get(

@@ -116,6 +116,21 @@ class Builds:
             raise RefusedError("there is no such build", status=404)
         return entry
 
+    async def ended(self, entry: BuildEntry, *, within_s: float) -> BuildEntry:
+        """Return a build once it is over, or as it is after some time, or when the portal ends."""
+        if not within_s:
+            return entry
+        try:
+            async with asyncio.timeout(within_s):
+                while entry.ended is None and not self._turns.closed:
+                    mark = self._turns.mark
+                    entry = await self._reread(entry)
+                    if entry.ended is None:
+                        await self._turns.wait(mark, timeout_s=within_s)
+        except TimeoutError:
+            pass
+        return entry
+
     async def stop(self, person: Person, build: UUID) -> BuildEntry:
         """End a build, as soon as its cluster answers; one that is over stays as it is.
 

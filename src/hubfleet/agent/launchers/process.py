@@ -19,6 +19,7 @@ from hubfleet.agent.launchers.base import HasCapacity, Health, Launcher, Launche
 from hubfleet.agent.launchers.groups import GIB, Groups, Limits
 from hubfleet.agent.launchers.networks import Network
 from hubfleet.agent.launchers.sandbox import START_PROGRAM, Sandbox
+from hubfleet.agent.launchers.warm import HOLDER, WarmParents
 from hubfleet.errors import LaunchError, TemporaryLaunchError
 from hubfleet.protocol.messages import Ability, Capacity, StopReason
 
@@ -60,6 +61,7 @@ class ProcessLauncher(Launcher, HasCapacity):
         self._as_root = os.geteuid() == 0
         self._children: dict[str, process.Child] = {}
         self._planned: dict[str, Mapping[str, str]] = {}
+        self._warm = WarmParents(options.folder / "warm", options.python_prefix)
 
     async def start(self, request: LaunchRequest) -> AsyncIterator[LauncherState]:
         """Start a server: limits, sandbox, network, instructions."""
@@ -74,14 +76,15 @@ class ProcessLauncher(Launcher, HasCapacity):
         yield LauncherState(server, "reserving a place", 5, facts)
         await asyncio.to_thread(self._limit, request)
         yield LauncherState(server, "setting limits", 10, facts)
-        held = await self._hold(request)
+        warm = self._warm.ready(request.prefix)
+        held = await self._hold(request, warm=warm)
         try:
             facts = {**facts, **_name("monitor", held.monitor), **_name("init", held.init)}
             yield LauncherState(server, "making the sandbox", 30, facts)
             await self._network.attach(facts, held.init)
             url = self._network.url(facts)
             yield LauncherState(server, "connecting the network", 50, facts, url)
-            held.go(inside.instructions(request, facts, self._setting()))
+            await self._go(request, held, inside.instructions(request, facts, self._setting()), warm=warm)
             yield LauncherState(server, "starting the server", 60, facts, url)
         finally:
             held.let_go()
@@ -147,6 +150,7 @@ class ProcessLauncher(Launcher, HasCapacity):
 
     async def close(self) -> None:
         """Remove what all servers share, if none is left."""
+        await self._warm.close()
         running = await asyncio.to_thread(labels.scan, self._options.label)
         if not self._planned and not running and not await asyncio.to_thread(self._cgroups.servers):
             await self._network.remove()
@@ -206,12 +210,22 @@ class ProcessLauncher(Launcher, HasCapacity):
         )
         self._cgroups.make(request.server, limits)
 
-    async def _hold(self, request: LaunchRequest) -> bubblewrap.Held:
+    async def _go(
+        self, request: LaunchRequest, held: bubblewrap.Held, told: Mapping[str, object], *, warm: bool
+    ) -> None:
+        if not warm:
+            held.go(told)
+            return
+        groups = sorted(request.groups.values())
+        log, join = self._folder(request.server) / "log", self._cgroups.join_files(request.server)
+        await self._warm.fork(request.prefix, held, told, uid=request.uid, groups=groups, log=log, join=join)
+
+    async def _hold(self, request: LaunchRequest, *, warm: bool) -> bubblewrap.Held:
         binds, links = sandbox.system()
         folder = self._folder(request.server)
         held = await bubblewrap.hold(
             inside.box(request, binds, self._setting()),
-            [str(request.prefix / "bin" / "python"), "-I", str(START_PROGRAM), "{pipe}"],
+            HOLDER if warm else [str(request.prefix / "bin" / "python"), "-I", str(START_PROGRAM)],
             label=f"{self._options.label}/{request.server}",
             output=folder / "log",
             status=folder / "status",

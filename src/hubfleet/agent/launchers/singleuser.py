@@ -1,7 +1,7 @@
 """The start program: the first thing that runs as the person inside the sandbox.
 
 It is read as text and run by the base software's Python, so it uses the standard library only and knows nothing of
-hubfleet. It waits for its instructions (JSON) on a file descriptor: if the agent dies before it sent them, the sandbox
+hubfleet. It waits for its instructions (JSON) on its standard input: if the agent dies before it sent them, the sandbox
 ends by itself and nothing is left. Tokens come this way, so that they are in no argument and no file.
 
 The server runs from the base software; kernels and terminals run from a Python of the person's own, on top of the
@@ -26,11 +26,17 @@ SPARE = Path("/tmp")  # noqa: S108 - the server's own /tmp, which ends with it
 
 def main() -> None:
     """Wait for the instructions, make the person's own Python, become the server."""
-    with os.fdopen(int(sys.argv[1]), "rb") as pipe:
-        raw = pipe.read()
+    raw = sys.stdin.buffer.read()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     if not raw.endswith(b"\n"):
         sys.exit("the agent went away before this server was set up")
     told = json.loads(raw)
+    variables = prepare(told)
+    os.execve(told["command"][0], told["command"], variables)  # noqa: S606 - no shell is the point
+
+
+def prepare(told: dict[str, Any]) -> dict[str, str]:
+    """Make what the server finds in its home, and return its environment variables."""
     os.umask(told["umask"])
     home = Path(told["home"])
     os.chdir(home)
@@ -49,7 +55,7 @@ def main() -> None:
     if (software / "conda-meta").is_dir():
         # by which some of conda's packages find their own files
         variables["CONDA_PREFIX"] = str(software)
-    os.execve(told["command"][0], told["command"], variables)  # noqa: S606 - no shell is the point
+    return variables
 
 
 def _files(home: Path, content: dict[str, str]) -> str:

@@ -1,9 +1,12 @@
 """Profiles get environments by who may, one after the other, and go back; the hub is told, and clusters keep them."""
 
+import asyncio
+
 import httpx
 import pytest
 
 from hubfleet.model.access import PROMOTE
+from hubfleet.portal.features.builds.profiles import Profiles
 from hubfleet.protocol.builds import BuildState
 from hubfleet.testing.builds import DIGEST, LOCK, FakeBuildAgent
 from portals import ACCESS, PORTAL, Browser, Running, World, until
@@ -204,6 +207,20 @@ async def test_clusters_are_asked_again_and_again_for_what_profiles_have(world: 
     async with world.portal():
         await until(lambda: bool(lost.locks))
         assert lost.locks == {digest: LOCK}
+
+
+async def test_clusters_make_ready_at_once_what_is_promoted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a cluster tidied away long ago is made before the first start wants it; the same for the way back."""
+    monkeypatch.setattr(Profiles, "keep", lambda _: asyncio.sleep(0))
+    async with world.portal() as portal:
+        one, two = await portal.made(), await portal.made(lock=OTHER)
+        ci = await portal.promoter()
+        for digest in (one, two):
+            await promoted(ci, digest)
+            await until(lambda digest=digest: digest in portal.agent.locks)
+        portal.agent.locks.clear()
+        await back(ci)
+        await until(lambda: one in portal.agent.locks)
 
 
 async def test_the_hub_lets_a_lost_environment_be_sent(world: World) -> None:

@@ -123,9 +123,7 @@ async def wired(
         ending.push_async_callback(launcher.close)
         quotas = HomeQuotas(settings.data / "homes")
         software = software or _software(settings, environments, ending)
-        repositories = parts.make_repositories(settings, environments)
-        contents = parts.make_contents(settings, repositories)
-        builds = parts.make_builds(settings, environments, clock, repositories=repositories, contents=contents)
+        builds = parts.make_builds(settings, environments, clock)
         ending.push_async_callback(builds.close)
         facts = ClusterFacts(
             settings,
@@ -136,7 +134,7 @@ async def wired(
             version=version("hubfleet"),
         )
         bell = Bell()
-        places = Places(settings, store, software=software, quotas=quotas, contents=contents, clock=clock)
+        places = Places(settings, store, software=software, quotas=quotas, contents=builds.contents, clock=clock)
         works = Works(
             settings.ceilings, store=store, launcher=launcher, places=places, probe=probe, bell=bell, clock=clock
         )

@@ -83,30 +83,13 @@ async def make_environments(settings: AgentSettings, store: Store) -> Environmen
     return Environments(builder, base_lock=lock)
 
 
-def make_repositories(settings: AgentSettings, environments: Environments) -> Repositories:
-    """Return what asks git servers here."""
-    folder = settings.data / "builds" / "repositories"
-    return Repositories(folder, environments.builder.workshop, private_hosts=settings.git_hosts)
-
-
-def make_contents(settings: AgentSettings, repositories: Repositories) -> Contents:
-    """Return what keeps the files of repositories here."""
-    return Contents(settings.data / "builds" / "contents", repositories)
-
-
-def make_builds(
-    settings: AgentSettings,
-    environments: Environments,
-    clock: Clock,
-    *,
-    repositories: Repositories,
-    contents: Contents,
-) -> Builds:
+def make_builds(settings: AgentSettings, environments: Environments, clock: Clock) -> Builds:
     """Return what turns repositories into environments here."""
     workshop, folder = environments.builder.workshop, settings.data / "builds"
+    repositories = Repositories(folder / "repositories", workshop, private_hosts=settings.git_hosts)
     return Builds(
         repositories=repositories,
-        contents=contents,
+        contents=Contents(folder / "contents", repositories),
         resolver=Resolver(
             folder,
             environments.builder.cache,

@@ -40,7 +40,7 @@ def tidying(folder: Path, *, ceiling_bytes: float, stay: frozenset[str] = frozen
 
     builder = Builder(folder / "environments", folder / "cache", Workshop(Path(sys.executable), {}))
     gib = ceiling_bytes / 1024**3
-    return Tidying(builder, folder / "repositories", ceiling_gib=gib, in_use=in_use, clock=FakeClock(NOW))
+    return Tidying(builder, [folder / "repositories"], ceiling_gib=gib, in_use=in_use, clock=FakeClock(NOW))
 
 
 def left(folder: Path) -> set[str]:

@@ -1,6 +1,5 @@
 """Copies of a repository's files in a home, as the start program makes them."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -62,12 +61,12 @@ def test_an_empty_home_becomes_the_repository(home: Path) -> None:
     assert not list((home / ".hubfleet").iterdir())
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
 def test_what_cannot_be_copied_ends_the_start_with_the_reason(home: Path) -> None:
-    """Nothing half made is left."""
-    home.chmod(0o500)
-    with pytest.raises(SystemExit, match="cannot be copied into the home"):
+    """Such as into a home where something else is in the way; it stays as it is."""
+    (home / ".hubfleet").write_text("in the way")
+    with pytest.raises(SystemExit, match="cannot be copied into the home: .*Not a directory"):
         singleuser._files(home, told(home))
+    assert (home / ".hubfleet").read_text() == "in the way"
 
 
 def test_files_that_are_not_there_end_the_start_with_the_reason(home: Path) -> None:

@@ -66,7 +66,7 @@ class Builds:
             clock: for events.
         """
         self._repositories = repositories
-        self._contents = contents
+        self.contents = contents
         self._resolver = resolver
         self._environments = environments
         self._clock = clock
@@ -204,7 +204,7 @@ class Builds:
         request, token = run.request, run.request.token.get_secret_value()
         content = Content(repository=request.repository, commit=run.build.commit, key=run.build.id if token else "")
         try:
-            await self._contents.fetch(
+            await self.contents.fetch(
                 request.hub, content, ref=request.ref, token=token, say=lambda text: self._say(run, text)
             )
         except BuildError as error:

@@ -64,7 +64,7 @@ def test_an_empty_home_becomes_the_repository(home: Path) -> None:
 def test_what_cannot_be_copied_ends_the_start_with_the_reason(home: Path) -> None:
     """Such as into a home where something else is in the way; it stays as it is."""
     (home / ".hubfleet").write_text("in the way")
-    with pytest.raises(SystemExit, match="cannot be copied into the home: .*Not a directory"):
+    with pytest.raises(SystemExit, match=r"cannot be copied into the home: .*Not a directory"):
         singleuser._files(home, told(home))
     assert (home / ".hubfleet").read_text() == "in the way"
 

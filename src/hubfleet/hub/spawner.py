@@ -19,6 +19,7 @@ from hubfleet.errors import ChoiceError, HubfleetError, TemporaryError
 from hubfleet.hub import failures, requests, software, spawn_page
 from hubfleet.hub.agents import AgentLink, Seen
 from hubfleet.hub.context import HubContext
+from hubfleet.hub.document import FRESH_S
 from hubfleet.hub.roles import CHECK_USER
 from hubfleet.hub.stops import Stop
 from hubfleet.model.document import HubDocument
@@ -98,7 +99,8 @@ class AgentSpawner(Spawner):
         before = self.orm_spawner.user_options or {}
         remembered = spawn_page.from_link(query) if query else before
         portal = self.context.document
-        told = await portal.fresh() if portal is not None else HubDocument()
+        # a link may name what was made an instant ago
+        told = await portal.fresh(0 if query else FRESH_S) if portal is not None else HubDocument()
         return spawn_page.render(self.context.settings.hub, self._person(), remembered, told, before)
 
     def options_from_form(self, form_data: dict[str, list[str]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hubfleet._kit.clock import Clock
-from hubfleet.agent.environments.contents import Contents
+from hubfleet.agent.environments.contents import Contents, start_script
 from hubfleet.agent.environments.software import BASE
 from hubfleet.agent.homes import folders
 from hubfleet.agent.homes.quota import HomeQuotas
@@ -102,6 +102,7 @@ class Places:
             hub_url=f"http://{hub.address}:{hub.port}",
             environment=environment,
             content=content,
+            start_script="" if content is None else await asyncio.to_thread(start_script, content),
         )
 
     async def home_notice(self, record: Record) -> tuple[float | None, str]:

@@ -24,15 +24,20 @@ def told(home: Path, **more: str) -> dict[str, str]:
     return {**known, "commit": "a" * 40, "open": "", "page": "/lab/tree", **more}
 
 
+def landing(home: Path, content: dict[str, str]) -> str:
+    """Make the copy and return what its person sees first."""
+    return singleuser._landing(home, singleuser._files(home, content), content)
+
+
 def seen(folder: Path) -> list[str]:
     """Return what is in a folder, but our own."""
     return sorted(path.name for path in folder.iterdir() if path.name not in {".git", ".hubfleet"})
 
 
-@pytest.mark.parametrize(("opened", "landing"), [("", "tides"), ("sub/one.ipynb", "tides/sub/one.ipynb")])
-def test_a_copy_is_a_folder_and_links_stay_links(home: Path, opened: str, landing: str) -> None:
+@pytest.mark.parametrize(("opened", "seen_first"), [("", "tides"), ("sub/one.ipynb", "tides/sub/one.ipynb")])
+def test_a_copy_is_a_folder_and_links_stay_links(home: Path, opened: str, seen_first: str) -> None:
     """The page opens what was asked for in it."""
-    assert singleuser._files(home, told(home, open=opened)) == landing
+    assert landing(home, told(home, open=opened)) == seen_first
     assert seen(home) == ["tides"]
     assert seen(home / "tides") == ["away", "sub"]
     assert (home / "tides/away").is_symlink()
@@ -42,21 +47,21 @@ def test_the_same_commit_is_the_same_folder_and_anything_else_gets_another(home:
     """Nothing that is there is touched, whatever it is."""
     (home / "tides").symlink_to("nowhere")
     second = f"tides-{'a' * 7}"
-    assert singleuser._files(home, told(home)) == second
+    assert landing(home, told(home)) == second
     (home / second / "sub/one.ipynb").write_text("mine")
-    assert singleuser._files(home, told(home)) == second
+    assert landing(home, told(home)) == second
     assert (home / second / "sub/one.ipynb").read_text() == "mine"
-    assert singleuser._files(home, told(home, repository="https://y.org/tides")) == f"{second}-2"
+    assert landing(home, told(home, repository="https://y.org/tides")) == f"{second}-2"
     assert (home / "tides").is_symlink()
 
 
 def test_an_empty_home_becomes_the_repository(home: Path) -> None:
     """As Binder's links expect; what cut a first copy off is made up for."""
     (home / ".hubfleet/copy-s/half").mkdir(parents=True)
-    assert singleuser._files(home, told(home, folder="", open="sub/one.ipynb")) == "sub/one.ipynb"
+    assert landing(home, told(home, folder="", open="sub/one.ipynb")) == "sub/one.ipynb"
     assert seen(home) == ["away", "sub"]
     (home / "sub/one.ipynb").write_text("mine")
-    assert singleuser._files(home, told(home, folder="")) == ""
+    assert landing(home, told(home, folder="")) == ""
     assert (home / "sub/one.ipynb").read_text() == "mine"
     assert not list((home / ".hubfleet").iterdir())
 

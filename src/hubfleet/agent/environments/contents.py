@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hubfleet._kit.files import write_atomic
+from hubfleet.agent.environments import fetching
 from hubfleet.agent.environments.repositories import Repositories
 from hubfleet.errors import BuildError, LaunchError
 from hubfleet.model.content import Content
@@ -93,6 +94,18 @@ class Contents:
     def _place(self, hub: str, content: Content) -> Path:
         told = "\0".join((content.repository, content.commit, content.key))
         return self._folder / hub / hashlib.sha256(told.encode()).hexdigest()[:32]
+
+
+def start_script(tree: Path) -> str:
+    """Return the path of a repository's `start` in its files, where repo2docker looks for it; empty: it has none."""
+    folder = next((name for name in fetching.FOLDERS if (tree / name).is_dir()), "")
+    script = tree / folder / "start"
+    try:
+        own = script.is_file() and script.resolve().is_relative_to(tree.resolve())
+    except (OSError, RuntimeError):
+        # links that lead round in a ring
+        return ""
+    return str(script.relative_to(tree)) if own else ""
 
 
 def _prepare(place: Path) -> Path:

@@ -31,7 +31,6 @@ NOT_YET = {
     "runtime.txt": "other versions of Python",
     "apt.txt": "Debian packages",
     "postBuild": "steps after the installation",
-    "start": "start scripts",
 }
 """What is right to have in a repository and cannot be honoured here yet, by file, in words for people."""
 _AFTER_REQUIREMENTS = frozenset({"pyproject.toml", "setup.py"})

@@ -23,7 +23,7 @@ MAX_FILES = 50
 MAX_LINKS = 5
 MAX_TREE = 200_000
 """Files of a repository that a server gets a copy of."""
-_FOLDERS = ("binder", ".binder")
+FOLDERS = ("binder", ".binder")
 _INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)(?:\s+|\s*=\s*|(?=[^\s-]))([^\s#]+)", re.MULTILINE)
 _INCLUDE_OF_A_LIST = re.compile(
     r"(?:^\s*-\s+|[\[,]\s*)[\"']?(?:-r|-c|--requirement|--constraint)(?:\s+|\s*=\s*)([^\s#\"',\]]+)", re.MULTILINE
@@ -101,7 +101,7 @@ def main() -> None:
             step="fetch",
         )
     tree = Tree(git, commit)
-    folder = next((name for name in _FOLDERS if tree.entry(name)[0] == "tree"), "")
+    folder = next((name for name in FOLDERS if tree.entry(name)[0] == "tree"), "")
     files = tree.files(folder, told["names"])
     print(json.dumps({"commit": commit, "folder": folder, "files": files}))  # noqa: T201 - the answer
 

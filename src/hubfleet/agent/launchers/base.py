@@ -36,6 +36,8 @@ class LaunchRequest:
     """The realised environment that kernels and terminals run from, read-only; None: the base software too."""
     content: Path | None = None
     """A repository's files, read-only, of which the home gets a copy; None: there are none."""
+    start_script: str = ""
+    """Path in these files of the repository's `start`, which runs around the server; empty: there is none."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,12 @@ _SIGNALS = {128 + 9, 128 + 15, 128 + 2, 128 + 1}
 
 _CAUSES = (
     (
+        # the last line: a log goes on where an earlier start left it
+        re.compile(r"(?m)^hubfleet: (?P<name>the repository's .{1,300})\s*\Z"),
+        "{name}",
+        "see the server's log for what it said; to mend it, start with the hub's own software and no files",
+    ),
+    (
         re.compile(r"Address already in use|port \d+ is already in use", re.IGNORECASE),
         "another program uses the server's port",
         "start the server again",

@@ -6,10 +6,19 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit, urlunsplit
 
-from hubfleet.agent.launchers import kernel, sandbox, singleuser
+from hubfleet.agent.launchers import kernel, sandbox, singleuser, start_script
 from hubfleet.agent.launchers.base import LaunchRequest
 from hubfleet.agent.launchers.groups import GIB
-from hubfleet.agent.launchers.sandbox import CONTENT, HOME, KERNEL_PROGRAM, SHARED, START_PROGRAM, Bind, Sandbox
+from hubfleet.agent.launchers.sandbox import (
+    CONTENT,
+    HOME,
+    KERNEL_PROGRAM,
+    SHARED,
+    START_PROGRAM,
+    START_SCRIPT_PROGRAM,
+    Bind,
+    Sandbox,
+)
 from hubfleet.errors import LaunchError
 from hubfleet.protocol.messages import ServerResources
 
@@ -26,6 +35,8 @@ runpy.run_module("jupyterhub.singleuser", run_name="__main__", alter_sys=True)
 _LAB_SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 _LAB_SETTINGS_FILE = "/etc/jupyter/labconfig/default_setting_overrides.json"
 _NAME_DIGITS = 12
+START_SCRIPT_S = 90.0
+"""How long a repository's `start` may take; shorter than what a whole start may, so that the reason is told."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +86,8 @@ def box(request: LaunchRequest, system: Sequence[Bind], setting: Setting) -> San
     texts[_LAB_SETTINGS_FILE] = json.dumps(_LAB_SETTINGS)
     texts[str(START_PROGRAM)] = Path(singleuser.__file__).read_text()
     texts[str(KERNEL_PROGRAM)] = Path(kernel.__file__).read_text()
+    if request.start_script:
+        texts[str(START_SCRIPT_PROGRAM)] = Path(start_script.__file__).read_text()
     return Sandbox(
         uid,
         setting.as_root,
@@ -103,8 +116,16 @@ def instructions(request: LaunchRequest, facts: Mapping[str, str], setting: Sett
         # what is made in a shared folder is for its group
         "umask": 0o007 if request.folders else 0o027,
         "variables": {**setting.variables, **variables(request, facts, setting)},
-        "command": [str(request.prefix / "bin" / "python"), "-c", _SERVER],
+        "command": [*_around(request), str(request.prefix / "bin" / "python"), "-c", _SERVER],
     }
+
+
+def _around(request: LaunchRequest) -> list[str]:
+    """Return what runs a repository's `start` around the server's command; empty: it has none."""
+    if not request.start_script:
+        return []
+    python = str(request.prefix / "bin" / "python")
+    return [python, "-I", str(START_SCRIPT_PROGRAM), request.start_script, str(START_SCRIPT_S)]
 
 
 def _content(request: LaunchRequest) -> dict[str, str]:
@@ -123,6 +144,7 @@ def _content(request: LaunchRequest) -> dict[str, str]:
         "open": wanted.open,
         "page": "" if request.request.default_url else page,
         "server": request.server,
+        "start": request.start_script,
     }
 
 

@@ -18,6 +18,8 @@ CONTENT = PurePosixPath("/run/hubfleet/content")
 START_PROGRAM = PurePosixPath("/run/hubfleet/start.py")
 KERNEL_PROGRAM = PurePosixPath("/run/hubfleet/kernel.py")
 """Beside the start program, which makes kernels start with it."""
+START_SCRIPT_PROGRAM = PurePosixPath("/run/hubfleet/start_script.py")
+"""Runs a repository's `start`."""
 
 SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32")
 OWN_FOLDERS = ("/dev/shm", "/tmp", "/var/tmp")  # noqa: S108 - each server has its own

@@ -42,9 +42,12 @@ def prepare(told: dict[str, Any]) -> dict[str, str]:
     os.chdir(home)
     variables = dict(told["variables"])
     if told["content"]:
-        landing = _files(home, told["content"])
+        copy = _files(home, told["content"])
+        landing = _landing(home, copy, told["content"])
         if told["content"]["page"] and landing:
             variables["JUPYTERHUB_DEFAULT_URL"] = f"{told['content']['page']}/{quote(landing)}"
+        if told["content"]["start"]:
+            variables["HUBFLEET_COPY"] = str(copy)
     if told["shared"]:
         _link(home / "shared", told["shared"])
     software = Path(told["software"])
@@ -58,8 +61,8 @@ def prepare(told: dict[str, Any]) -> dict[str, str]:
     return variables
 
 
-def _files(home: Path, content: dict[str, str]) -> str:
-    """Give the home a copy of a repository's files, and return the path that the person shall see first.
+def _files(home: Path, content: dict[str, str]) -> Path:
+    """Give the home a copy of a repository's files, and return where it is.
 
     Without a folder's name the home, which is empty then, becomes the copy. Else what is there is never written over: a
     copy of the same commit is used as its person left it, and beside anything else there comes a folder with another
@@ -78,7 +81,12 @@ def _files(home: Path, content: dict[str, str]) -> str:
     except (OSError, shutil.Error) as error:
         shutil.rmtree(beside, ignore_errors=True)
         sys.exit(f"the repository's files cannot be copied into the home: {error}")
-    seen = (target / content["open"]).relative_to(home).as_posix()
+    return target
+
+
+def _landing(home: Path, copy: Path, content: dict[str, str]) -> str:
+    """Return the path that the person shall see first; empty: the home."""
+    seen = (copy / content["open"]).relative_to(home).as_posix()
     return "" if seen == "." else seen
 
 

@@ -12,6 +12,7 @@ from hubfleet._kit.clock import Clock
 from hubfleet.agent.environments.builds import Builds
 from hubfleet.agent.environments.conda import CHANNELS
 from hubfleet.agent.environments.contents import Contents
+from hubfleet.agent.environments.reader import Reader
 from hubfleet.agent.environments.realise import Builder
 from hubfleet.agent.environments.repositories import Repositories
 from hubfleet.agent.environments.resolve import Resolver
@@ -89,6 +90,7 @@ def make_builds(settings: AgentSettings, environments: Environments, clock: Cloc
     repositories = Repositories(folder / "repositories", workshop, private_hosts=settings.git_hosts)
     return Builds(
         repositories=repositories,
+        reader=Reader(workshop, environments.builder.conda.channels),
         contents=Contents(folder / "contents", repositories),
         resolver=Resolver(
             folder,

@@ -5,13 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from hubfleet.agent.environments.detect import specification
-from hubfleet.agent.environments.repositories import Fetched, SourceFile, check_address, check_ref, failure
+from hubfleet.agent.environments import detect
+from hubfleet.agent.environments.conda import CHANNELS
+from hubfleet.agent.environments.repositories import check_address, check_ref, failure
 from hubfleet.agent.environments.resolve import cut_off, explained
+from hubfleet.agent.environments.specification import Fetched, SourceFile, Specification
 from hubfleet.errors import BuildError
 
 JUNE = datetime(2024, 6, 1, tzinfo=UTC)
 MAY = datetime(2024, 5, 1, tzinfo=UTC)
+HERE = detect.Here("3.11.2", CHANNELS)
+
+
+def specification(fetched: Fetched) -> Specification:
+    return detect.specification(fetched, HERE)
 
 
 def repository(folder: str = "", **files: str) -> Fetched:

@@ -6,12 +6,12 @@ import pytest
 
 from hubfleet.agent.environments import detect, environment_file
 from hubfleet.agent.environments.conda import CHANNELS
-from hubfleet.agent.environments.environment_file import Wanted
-from hubfleet.agent.environments.repositories import Fetched, SourceFile
-from hubfleet.agent.environments.resolve import with_kernel
+from hubfleet.agent.environments.specification import Fetched, SourceFile, Wanted
+from hubfleet.agent.environments.ways import with_kernel
 from hubfleet.errors import BuildError
 
 JUNE = datetime(2024, 6, 1, tzinfo=UTC)
+HERE = detect.Here("3.11.2", CHANNELS)
 WHOLE = """\
 name: ocean
 channels:
@@ -94,7 +94,7 @@ def test_what_cannot_be_honoured_is_refused_with_its_line(text: str, said: str) 
 def test_the_part_of_pip_leads_nowhere_else(line: str) -> None:
     """As in a requirements.txt."""
     with pytest.raises(BuildError, match=r"line 4 of environment\.yml"):
-        detect.specification(fetched(environment_yml=f"dependencies:\n- x\n- pip:\n  - {line!r}\n"))
+        detect.specification(fetched(environment_yml=f"dependencies:\n- x\n- pip:\n  - {line!r}\n"), HERE)
 
 
 @pytest.mark.parametrize("name", ["defaults", "anaconda", "pkgs/main", "main"])
@@ -163,10 +163,11 @@ def test_an_environment_file_comes_before_requirements() -> None:
     """As with repo2docker, which reads these others only without it; what it includes counts all the same."""
     text = "dependencies: [x, {pip: [-r requirements.txt]}]\n"
     found = detect.specification(
-        fetched(environment_yml=text, requirements_txt="-r more.txt\n", more_txt="six\n", setup_py="", runtime_txt="")
+        fetched(environment_yml=text, requirements_txt="-r more.txt\n", more_txt="six\n", setup_py="", runtime_txt=""),
+        HERE,
     )
     assert (found.paths, found.conda is not None) == (["environment.yml", "requirements.txt", "more.txt"], True)
-    alone = detect.specification(fetched(environment_yaml="dependencies: [x]\n", requirements_txt="-e .\n"))
+    alone = detect.specification(fetched(environment_yaml="dependencies: [x]\n", requirements_txt="-e .\n"), HERE)
     assert alone.paths == ["environment.yaml"]
     with pytest.raises(BuildError, match="postBuild"):
-        detect.specification(fetched(environment_yml=text, postBuild=""))
+        detect.specification(fetched(environment_yml=text, postBuild=""), HERE)

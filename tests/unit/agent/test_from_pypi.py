@@ -7,7 +7,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from hubfleet.agent.environments import conda_names, environment_file, from_pypi
-from hubfleet.agent.environments.from_pypi import FromPypi
+from hubfleet.agent.environments.specification import FromPypi
 from hubfleet.errors import BuildError
 
 ROOT = Path(__file__).parents[3]

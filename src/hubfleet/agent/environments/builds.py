@@ -13,10 +13,11 @@ from hubfleet._kit.clock import Clock
 from hubfleet.agent.bell import Bell
 from hubfleet.agent.environments import choosing, detect, locks
 from hubfleet.agent.environments.contents import Contents
-from hubfleet.agent.environments.detect import Specification
+from hubfleet.agent.environments.reader import Reader
 from hubfleet.agent.environments.repositories import Repositories
 from hubfleet.agent.environments.resolve import Resolver
 from hubfleet.agent.environments.software import Environments
+from hubfleet.agent.environments.specification import Specification
 from hubfleet.agent.refusals import ConflictError, FullError, NotFoundError
 from hubfleet.errors import BuildError, HubfleetError
 from hubfleet.model.content import Content
@@ -51,6 +52,7 @@ class Builds:
         self,
         *,
         repositories: Repositories,
+        reader: Reader,
         contents: Contents,
         resolver: Resolver,
         environments: Environments,
@@ -59,13 +61,15 @@ class Builds:
         """Make it.
 
         Args:
-            repositories: for commits and specifications.
+            repositories: for commits and their files.
+            reader: for what these ask for.
             contents: for the files that servers get copies of.
             resolver: for locks.
             environments: for what is made of them.
             clock: for events.
         """
         self._repositories = repositories
+        self._reader = reader
         self.contents = contents
         self._resolver = resolver
         self._environments = environments
@@ -176,7 +180,7 @@ class Builds:
             say=lambda text: self._say(run, text),
         )
         run.build = run.build.model_copy(update={"commit": fetched.commit})
-        specification = detect.specification(fetched)
+        specification = await self._reader.read(fetched)
         run.build = run.build.model_copy(update={"files": specification.paths})
         if specification.files:
             self._say(run, f"at commit {fetched.commit[:10]}: {', '.join(specification.paths)}")

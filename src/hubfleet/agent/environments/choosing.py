@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from hubfleet.agent.environments import locks
 from hubfleet.agent.environments.conda import ChannelsAwayError
-from hubfleet.agent.environments.detect import Specification
 from hubfleet.agent.environments.resolve import Question, Resolver
+from hubfleet.agent.environments.specification import Specification
 from hubfleet.errors import BuildError
 from hubfleet.protocol.builds import BuildRequest
 

@@ -1,4 +1,6 @@
-"""Which of a repository's files say what its environment is, in repo2docker's order of precedence. Pure.
+"""Which of a repository's files say what its environment is, in repo2docker's order of precedence.
+
+Pure; it runs in the builder's sandbox, as all that it reads is strangers'.
 
 https://repo2docker.readthedocs.io/en/latest/configuration/ has the files and their order.
 """
@@ -6,12 +8,10 @@ https://repo2docker.readthedocs.io/en/latest/configuration/ has the files and th
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from posixpath import basename, dirname, join, normpath
 
-from hubfleet.agent.environments import environment_file, fetching
-from hubfleet.agent.environments.environment_file import EnvironmentFile
-from hubfleet.agent.environments.repositories import Fetched, SourceFile
+from hubfleet.agent.environments import environment_file, fetching, ways
+from hubfleet.agent.environments.specification import Fetched, SourceFile, Specification
 from hubfleet.errors import BuildError
 
 REQUIREMENTS = "requirements.txt"
@@ -45,26 +45,18 @@ _INCLUDES = ("-r", "-c", "--requirement", "--constraint")
 
 
 @dataclass(frozen=True)
-class Specification:
-    """What an environment follows from."""
+class Here:
+    """The cluster, as far as it matters for what a file asks for."""
 
-    files: Sequence[SourceFile]
-    """The list of packages first, then what it includes; empty: the repository asks for nothing."""
-    conda: EnvironmentFile | None = None
-    """What the first file says, where it is an environment.yml; None: all packages are PyPI's."""
-
-    @property
-    def changed(self) -> datetime | None:
-        """When the newest commit that touched one of the files was made."""
-        return max((file.changed for file in self.files), default=None)
-
-    @property
-    def paths(self) -> list[str]:
-        """The files' paths in the repository."""
-        return [file.path for file in self.files]
+    python: str
+    """The exact version of its Python."""
+    channels: Mapping[str, str]
+    """Allowed conda channels by name, and where they are."""
+    known_channels: Sequence[str] = ()
+    """Those whose packages PyPI's names are known for."""
 
 
-def specification(fetched: Fetched) -> Specification:
+def specification(fetched: Fetched, here: Here) -> Specification:
     """Return what a repository's environment follows from.
 
     Raises:
@@ -89,7 +81,7 @@ def specification(fetched: Fetched) -> Specification:
         return Specification(files)
     said = environment_file.parse(first.text, first.path)
     _check(first.path, ((line.number, line.text) for line in said.pip))
-    return Specification(files, said)
+    return Specification(files, ways.both(said, here.channels, here.known_channels, python=here.python))
 
 
 def _included(first: SourceFile, known: Mapping[str, SourceFile]) -> list[SourceFile]:
@@ -135,8 +127,3 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
         if (pending + line).strip():
             yield first, pending + line
         pending, first = "", 0
-
-
-def place(file: SourceFile) -> str:
-    """Return where a file is put so that what includes it finds it."""
-    return normpath(join("tree", file.path))

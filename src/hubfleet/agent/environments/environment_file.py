@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from hubfleet._kit import yamlfile
 from hubfleet._kit.yamlfile import Tree
+from hubfleet.agent.environments.specification import Wanted
 from hubfleet.errors import BuildError, ConfigErrors
 
 NAMES = ("environment.yml", "environment.yaml")
@@ -42,17 +43,6 @@ class EnvironmentFile:
     """Match specifications, some with `CHANNEL::` before them."""
     pip: Sequence[Line]
     """Requirements, and `-r FILE` of the repository."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is asked of a cluster's own channels."""
-
-    channels: tuple[str, ...]
-    """Names, the most important first."""
-    specs: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-    """What is done otherwise than written, for whoever asked."""
 
 
 def parse(text: str, path: str) -> EnvironmentFile:

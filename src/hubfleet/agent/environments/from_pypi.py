@@ -16,6 +16,7 @@ from packaging.version import Version
 from hubfleet.agent.environments import conda_versions, environment_file
 from hubfleet.agent.environments.conda_versions import MatchSpec, NoCounterpartError
 from hubfleet.agent.environments.environment_file import EnvironmentFile, Line
+from hubfleet.agent.environments.specification import FromPypi
 from hubfleet.errors import BuildError
 
 _OF_PYTHON = """
@@ -53,15 +54,6 @@ xkeyboard-config yaml zeromq zlib-ng zstd
 _LIBRARY = re.compile(r"lib(?!reoffice)|xorg-|aws-")
 _FONTS = re.compile(r"fonts?-")
 _SHOWN_MAX = 40
-
-
-@dataclass(frozen=True)
-class FromPypi:
-    """What is asked of PyPI in place of conda's channels."""
-
-    requirements: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-    """What is done otherwise than written, for whoever asked."""
 
 
 @dataclass

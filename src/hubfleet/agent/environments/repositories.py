@@ -11,12 +11,12 @@ import json
 import re
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from hubfleet.agent.environments.specification import Fetched, SourceFile
 from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.errors import BuildError, CommandError
 
@@ -28,28 +28,6 @@ _COMMITS_KEPT = 50
 """Commits of each repository whose files are kept in memory."""
 _PORTS = {"https": 443, "http": 80}
 _REF = re.compile(r"[A-Za-z0-9][\w./+@=#-]{0,250}")
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """One file that was read from a commit."""
-
-    path: str
-    text: str
-    changed: datetime
-    """When the newest commit that touched it was made."""
-    included: bool = False
-    """Whether it counts because another file includes it."""
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """What a repository says at one commit."""
-
-    commit: str
-    folder: str
-    """Where the specification is: `binder`, `.binder`, or empty for the root."""
-    files: Sequence[SourceFile]
 
 
 class Repositories:

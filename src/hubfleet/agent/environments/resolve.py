@@ -12,26 +12,23 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import uv
 
 from hubfleet._kit.clock import Clock
 from hubfleet._kit.files import write_atomic
-from hubfleet.agent.environments import conda_names, detect, environment_file, from_pypi, locks, standins
-from hubfleet.agent.environments.conda import CHANNELS, Chosen, Conda
-from hubfleet.agent.environments.detect import Specification
-from hubfleet.agent.environments.environment_file import EnvironmentFile, Wanted
-from hubfleet.agent.environments.from_pypi import FromPypi
+from hubfleet.agent.environments import locks, specification, standins
+from hubfleet.agent.environments.conda import Chosen, Conda
 from hubfleet.agent.environments.realise import BUILDER_VERSION, architecture, index_options, python_version
+from hubfleet.agent.environments.specification import KERNEL, FromPypi, Refusal, Specification, Wanted
 from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.errors import BuildError, CommandError, StateError
 from hubfleet.protocol.builds import ANY_DATE, AS_OF_COMMIT
 
-KERNEL = ("ipykernel",)
-"""What a kernel needs, besides what the repository asks for."""
 KERNEL_UNTIL = "2026-11-01T00:00:00Z"
 """The date up to which versions of the kernel's own packages count: today's JupyterLab talks to them."""
 _OF_THE_KERNEL = (
@@ -39,6 +36,7 @@ _OF_THE_KERNEL = (
     *("psutil", "pyzmq", "tornado", "traitlets", "platformdirs"),
 )
 _TIMEOUT_S = 600.0
+Way = TypeVar("Way", Wanted, FromPypi)
 
 
 @dataclass(frozen=True)
@@ -108,28 +106,27 @@ class Resolver:
         self._indexes = tuple(indexes)
         self._asked: dict[str, asyncio.Lock] = {}
 
-    def question(self, specification: Specification, packages_until: str, *, of_pypi: bool = False) -> Question:
+    def question(self, asked: Specification, packages_until: str, *, of_pypi: bool = False) -> Question:
         """Return what is to be resolved.
 
         Args:
-            specification: what the repository asks for.
+            asked: what the repository asks for.
             packages_until: as in `BuildRequest`.
             of_pypi: whether PyPI is asked for what an environment.yml names, and no conda channel.
 
         Raises:
             BuildError: the date is none, a conda channel is not used on this cluster, or PyPI has not all of it.
         """
-        said, python = specification.conda, python_version(self._workshop.python)
+        said = asked.conda
         wanted, stands_in = None, None
         if said and of_pypi:
-            known = (*CHANNELS, *self._conda.channels)
-            stands_in = from_pypi.translated(said, conda_names.names(), known, python=python)
+            stands_in = _granted(said.pypi)
         elif said:
-            wanted = with_kernel(said, environment_file.wanted(said, self._conda.channels))
+            wanted = _granted(said.channels)
         return Question(
-            specification,
-            cut_off(packages_until, specification.changed),
-            python,
+            asked,
+            cut_off(packages_until, asked.changed),
+            python_version(self._workshop.python),
             self._indexes,
             self._clock.now().date(),
             wanted,
@@ -192,13 +189,13 @@ class Resolver:
             self._workshop.give(folder)
         working = Path(tempfile.mkdtemp(dir=self._folder, prefix=".resolving-"))
         for file in question.specification.files:
-            path = working / detect.place(file)
+            path = working / specification.place(file)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(file.text)
         said = question.specification.conda
         if said:
             of_conda = question.stands_in.requirements if question.stands_in else ()
-            lines = [*of_conda, *(line.text for line in said.pip)]
+            lines = [*of_conda, *said.pip]
             _list(working, question).write_text("".join(f"{line}\n" for line in lines))
         (working / "kernel.in").write_text("" if question.wanted else "\n".join(KERNEL) + "\n")
         (working / "standins").mkdir()
@@ -229,17 +226,15 @@ class Resolver:
         ]
 
 
-def with_kernel(said: EnvironmentFile, wanted: Wanted) -> Wanted:
-    """Return what is asked of conda with Python and, where nobody names it, a kernel."""
-    named = {environment_file.package_name(spec) for spec in wanted.specs}
-    by_pip = {re.split(r"[^\w.-]", line.text)[0].lower() for line in said.pip}
-    missing = [name for name in ("python", *KERNEL) if name not in named and (name == "python" or name not in by_pip)]
-    return replace(wanted, specs=(*wanted.specs, *missing))
+def _granted(way: Way | Refusal) -> Way:
+    if isinstance(way, Refusal):
+        raise way.error
+    return way
 
 
 def _list(working: Path, question: Question) -> Path:
     """Return the list of packages that uv reads, beside what it includes."""
-    path = working / detect.place(question.specification.files[0])
+    path = working / specification.place(question.specification.files[0])
     return path.with_name(".hubfleet-pip.txt") if question.specification.conda else path
 
 

@@ -1,0 +1,190 @@
+"""What a repository's files ask for, read in the builder's sandbox: the agent itself sees only checked JSON.
+
+A stranger's text may hold what a parser stumbles over. So nothing parses it but `reading`, as the builder's user and
+without a network; it runs by the agent's own Python, with the same modules.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from pydantic_core import from_json
+
+from hubfleet.agent.environments.conda import CHANNELS
+from hubfleet.agent.environments.reading import PACKAGES
+from hubfleet.agent.environments.realise import python_version
+from hubfleet.agent.environments.specification import CondaFile, Fetched, Refusal, Specification, Wanted
+from hubfleet.agent.environments.workshop import Workshop
+from hubfleet.errors import BuildError, CommandError
+
+_PROGRAM = "/run/hubfleet/reading.py"
+_TIMEOUT_S = 60.0
+_KEPT = 200
+"""Answers that are kept in memory: commits that touch other files ask the same again."""
+_CHARACTERS_MAX = 5000
+_TEXTS_MAX = 20_000
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A specification as the sandbox tells it."""
+
+    files: tuple[str, ...]
+    conda: CondaFile | None
+
+
+@dataclass(frozen=True)
+class _Answer:
+    read: _Read | None = None
+    refused: Refusal | None = None
+
+
+_ANSWERS = TypeAdapter(_Answer)
+
+
+class Reader:
+    """Reads what repositories ask for, each only once."""
+
+    def __init__(self, workshop: Workshop, channels: Mapping[str, str]) -> None:
+        """Make it.
+
+        Args:
+            workshop: runs the program that reads.
+            channels: allowed conda channels by name, and where they are.
+        """
+        self._workshop = workshop
+        self._channels = dict(channels)
+        self._known: dict[str, _Answer] = {}
+
+    async def read(self, fetched: Fetched) -> Specification:
+        """Return what a repository's environment follows from.
+
+        Raises:
+            BuildError: it asks for what cannot be honoured here; names the file.
+        """
+        if not fetched.files:
+            return Specification(())
+        asked = self._asked(fetched)
+        key = hashlib.sha256(asked.encode()).hexdigest()
+        answer = self._known.pop(key, None) or checked(await self._run(asked), fetched, self._channels)
+        self._known[key] = answer
+        for old in list(self._known)[:-_KEPT]:
+            del self._known[old]
+        if answer.read is None:
+            raise (answer.refused or Refusal("the repository's files cannot be read")).error
+        by_path = {file.path: file for file in fetched.files}
+        return Specification([by_path[path] for path in answer.read.files], answer.read.conda)
+
+    def _asked(self, fetched: Fetched) -> str:
+        told = [
+            {"path": file.path, "text": file.text, "changed": file.changed.isoformat(), "included": file.included}
+            for file in fetched.files
+        ]
+        return json.dumps(
+            {
+                "commit": "",
+                "folder": fetched.folder,
+                "files": told,
+                "python": python_version(self._workshop.python),
+                "channels": self._channels,
+                "known_channels": sorted({*CHANNELS, *self._channels}),
+                "paths": sorted({str(root) for root, _ in _packages()}),
+            }
+        )
+
+    async def _run(self, asked: str) -> str:
+        if self._workshop.bwrap is None:
+            raise BuildError("reading a repository's files needs a sandbox, which this cluster does without")
+        program = files("hubfleet.agent.environments").joinpath("reading.py").read_text()
+        try:
+            done = await self._workshop.run(
+                [str(own_python()), "-I", "-S", _PROGRAM],
+                environment={"HOME": "/tmp"},  # noqa: S108 - the sandbox's own
+                reads=[*_own_prefix(), *(folder for _, folder in _packages())],
+                texts={_PROGRAM: program},
+                stdin=asked,
+                network=False,
+                timeout_s=_TIMEOUT_S,
+                check=False,
+            )
+        except CommandError as error:
+            raise BuildError("reading the repository's files took too long", hint=error.message) from error
+        if done.status:
+            said = done.stderr.strip().splitlines()[-1:] or [f"status {done.status}"]
+            raise BuildError("the repository's files cannot be read", hint=said[0][:500])
+        return done.stdout
+
+
+def checked(said: str, fetched: Fetched, channels: Mapping[str, str]) -> _Answer:
+    """Return what the sandbox says, if it is of the right form.
+
+    Args:
+        said: JSON.
+        fetched: what it was asked about.
+        channels: allowed conda channels.
+
+    Raises:
+        BuildError: it is not.
+    """
+    try:
+        plain = from_json(said)
+        texts = list(_texts(plain))
+        answer = _ANSWERS.validate_python(plain)
+    except (ValidationError, ValueError) as error:
+        raise _odd() from error
+    if len(texts) > _TEXTS_MAX or not all(len(text) <= _CHARACTERS_MAX and _one_line(text) for text in texts):
+        raise _odd()
+    if answer.read and not {file.path for file in fetched.files}.issuperset(answer.read.files):
+        raise _odd()
+    wanted = answer.read.conda.channels if answer.read and answer.read.conda else None
+    if isinstance(wanted, Wanted):
+        named = [spec.rpartition("::")[0] for spec in wanted.specs if "::" in spec]
+        if not set(channels).issuperset([*wanted.channels, *named]):
+            raise _odd()
+    return answer
+
+
+def own_python() -> Path:
+    """Return the Python that the agent runs by, without what was installed into it."""
+    return Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
+
+
+def _own_prefix() -> Sequence[Path]:
+    prefix = Path(sys.base_prefix)
+    return () if prefix.is_relative_to("/usr") else (prefix,)
+
+
+@cache
+def _packages() -> Sequence[tuple[Path, Path]]:
+    """Return folders of packages, each after what it is imported from."""
+    found = []
+    for name in PACKAGES:
+        spec = find_spec(name)
+        assert spec is not None and spec.origin is not None
+        folder = Path(os.path.realpath(spec.origin)).parent
+        found.append((folder.parents[name.count(".")], folder))
+    return found
+
+
+def _texts(plain: object) -> Iterator[str]:
+    if isinstance(plain, str):
+        yield plain
+    elif isinstance(plain, dict | list):
+        for item in plain.values() if isinstance(plain, dict) else plain:
+            yield from _texts(item)
+
+
+def _one_line(text: str) -> bool:
+    return all(character >= " " and character not in "\x7f\x85\u2028\u2029" for character in text)
+
+
+def _odd() -> BuildError:
+    return BuildError("the repository's files cannot be read", hint="what was read of them makes no sense")

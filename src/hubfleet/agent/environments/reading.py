@@ -1,0 +1,51 @@
+"""Runs inside the builder's sandbox, without a network: reads what a repository's files ask for.
+
+It gets JSON on its standard input and writes one line of JSON, what was understood or why it is refused. Unlike the
+builder's other programs it has hubfleet's own modules, and of the agent's packages just those in `PACKAGES`.
+"""
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hubfleet.agent.environments.specification import Fetched, Specification
+
+PACKAGES = ("hubfleet", "packaging", "ruamel.yaml")
+
+
+def main() -> None:
+    """Do what standard input asks for."""
+    told = json.load(sys.stdin)
+    sys.path[:0] = told["paths"]
+    from hubfleet.agent.environments import detect
+    from hubfleet.errors import BuildError
+
+    answer: dict[str, object]
+    try:
+        here = detect.Here(told["python"], told["channels"], tuple(told["known_channels"]))
+        answer = {"read": _told(detect.specification(_fetched(told), here))}
+    except BuildError as error:
+        answer = {"refused": {"message": error.message, "hint": error.hint}}
+    print(json.dumps(answer))  # noqa: T201 - read by the agent
+
+
+def _fetched(told: dict[str, Any]) -> "Fetched":
+    from hubfleet.agent.environments.specification import Fetched, SourceFile
+
+    found = [
+        SourceFile(item["path"], item["text"], datetime.fromisoformat(item["changed"]), included=item["included"])
+        for item in told["files"]
+    ]
+    return Fetched(told["commit"], told["folder"], found)
+
+
+def _told(specification: "Specification") -> dict[str, object]:
+    """Return it with its files by path alone, which the agent has itself."""
+    return {**asdict(specification), "files": specification.paths}
+
+
+if __name__ == "__main__":
+    main()

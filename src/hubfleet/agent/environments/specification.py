@@ -1,0 +1,104 @@
+"""What an environment follows from: what reading a repository's files gives, and all that the agent itself gets of it.
+
+The sandbox makes it (`reading`), the agent checks it (`reader`); no text of a repository is parsed outside of that.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from posixpath import join, normpath
+
+from hubfleet.errors import BuildError
+
+KERNEL = ("ipykernel",)
+"""What a kernel needs, besides what the repository asks for."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file that was read from a commit."""
+
+    path: str
+    text: str
+    changed: datetime
+    """When the newest commit that touched it was made."""
+    included: bool = False
+    """Whether it counts because another file includes it."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a repository says at one commit."""
+
+    commit: str
+    folder: str
+    """Where the specification is: `binder`, `.binder`, or empty for the root."""
+    files: Sequence[SourceFile]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why something cannot be had."""
+
+    message: str
+    hint: str = ""
+
+    @property
+    def error(self) -> BuildError:
+        """What is raised for it."""
+        return BuildError(self.message, hint=self.hint)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of a cluster's own channels."""
+
+    channels: tuple[str, ...]
+    """Names, the most important first."""
+    specs: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """What is done otherwise than written, for whoever asked."""
+
+
+@dataclass(frozen=True)
+class FromPypi:
+    """What is asked of PyPI in place of conda's channels."""
+
+    requirements: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """What is done otherwise than written, for whoever asked."""
+
+
+@dataclass(frozen=True)
+class CondaFile:
+    """An environment.yml by each of the ways that it may go."""
+
+    channels: Wanted | Refusal
+    pypi: FromPypi | Refusal
+    pip: tuple[str, ...]
+    """Lines of its `pip:` part, as of a requirements.txt."""
+
+
+@dataclass(frozen=True)
+class Specification:
+    """What an environment follows from."""
+
+    files: Sequence[SourceFile]
+    """The list of packages first, then what it includes; empty: the repository asks for nothing."""
+    conda: CondaFile | None = None
+    """What the first file says, where it is an environment.yml; None: all packages are PyPI's."""
+
+    @property
+    def changed(self) -> datetime | None:
+        """When the newest commit that touched one of the files was made."""
+        return max((file.changed for file in self.files), default=None)
+
+    @property
+    def paths(self) -> list[str]:
+        """The files' paths in the repository."""
+        return [file.path for file in self.files]
+
+
+def place(file: SourceFile) -> str:
+    """Return where a file is put so that what includes it finds it."""
+    return normpath(join("tree", file.path))

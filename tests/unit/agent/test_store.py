@@ -12,7 +12,8 @@ import pytest
 from fake_agent import World, number, wanted
 from hubfleet.agent.records import new_record
 from hubfleet.agent.store import Store, StoreFullError
-from hubfleet.agent.tables import MAX_EVENTS, Tables
+from hubfleet.agent import tables as agent_tables
+from hubfleet.agent.tables import Tables
 from hubfleet.errors import StateError
 
 pytestmark = pytest.mark.anyio
@@ -90,15 +91,16 @@ async def test_a_command_counts_once(store: Store, tmp_path: Path) -> None:
     await again.close()
 
 
-async def test_old_events_go(store: Store) -> None:
+async def test_old_events_go(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Events are capped, and the range says what is left."""
+    monkeypatch.setattr(agent_tables, "MAX_EVENTS", 20)
 
     def many(tables: Tables) -> None:
-        for _ in range(MAX_EVENTS + 10):
+        for _ in range(30):
             tables.save(new_record(number(), wanted(), NOW), NOW)
 
     await store.run(many)
-    assert await store.run(lambda tables: tables.event_range()) == (11, MAX_EVENTS + 10)
+    assert await store.run(lambda tables: tables.event_range()) == (11, 30)
 
 
 @pytest.mark.parametrize("content", [b"this is no database at all, but long enough to be read as one" * 20, b"SQLite"])

@@ -25,7 +25,7 @@ def test_a_right_one_and_none_yet_pass(tmp_path: Path) -> None:
 def test_a_damaged_one_says_what_to_do(tmp_path: Path, damage: str) -> None:
     """Garbage, or a page in the middle that is: the file is named and left as it is."""
     path = tmp_path / "jupyterhub.sqlite"
-    with closing(sqlite3.connect(path, isolation_level=None)) as made:
+    with closing(sqlite3.connect(path)) as made, made:
         made.execute("CREATE TABLE users (name TEXT)")
         made.execute("CREATE INDEX names ON users (name)")
         made.executemany("INSERT INTO users VALUES (?)", [(f"person {count}",) for count in range(2000)])

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from fake_agent import World, number, wanted
+from hubfleet.agent import tables as agent_tables
 from hubfleet.agent.records import new_record
 from hubfleet.agent.store import Store, StoreFullError
-from hubfleet.agent import tables as agent_tables
 from hubfleet.agent.tables import Tables
 from hubfleet.errors import StateError
 

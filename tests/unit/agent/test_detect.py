@@ -7,8 +7,9 @@ import pytest
 
 from hubfleet.agent.environments import detect
 from hubfleet.agent.environments.conda import CHANNELS
+from hubfleet.agent.environments.explaining import explained
 from hubfleet.agent.environments.repositories import check_address, check_ref, failure
-from hubfleet.agent.environments.resolve import cut_off, explained
+from hubfleet.agent.environments.resolve import cut_off
 from hubfleet.agent.environments.specification import Fetched, SourceFile, Specification
 from hubfleet.errors import BuildError
 
@@ -17,8 +18,12 @@ MAY = datetime(2024, 5, 1, tzinfo=UTC)
 HERE = detect.Here("3.11.2", CHANNELS)
 
 
+def no_export(*_: str) -> str:
+    raise AssertionError("there is no uv.lock")
+
+
 def specification(fetched: Fetched) -> Specification:
-    return detect.specification(fetched, HERE)
+    return detect.specification(fetched, HERE, no_export)
 
 
 def repository(folder: str = "", **files: str) -> Fetched:
@@ -40,11 +45,11 @@ def test_the_newest_of_all_files_counts_for_the_date() -> None:
     assert specification(fetched).changed == JUNE
 
 
-def test_a_python_project_is_not_counted_beside_a_list_of_packages() -> None:
-    """As with repo2docker, requirements.txt comes before setup.py and pyproject.toml."""
-    assert specification(repository(requirements_txt="numpy\n", setup_py="x", pyproject_toml="y")).paths == [
-        "requirements.txt"
-    ]
+def test_setup_py_is_not_counted_beside_a_list_of_packages() -> None:
+    """requirements.txt says what to install, and the log says that the project itself is not."""
+    found = specification(repository(requirements_txt="numpy\n", setup_py="x"))
+    assert (found.paths, found.requirements) == (["requirements.txt"], ())
+    assert "the project of setup.py is not installed" in found.notes[0]
 
 
 def test_nothing_is_nothing() -> None:
@@ -53,7 +58,7 @@ def test_nothing_is_nothing() -> None:
     assert (found.paths, found.changed) == ([], None)
 
 
-@pytest.mark.parametrize("name", ["conda-lock_yml", "Dockerfile", "postBuild", "setup_py"])
+@pytest.mark.parametrize("name", ["conda-lock_yml", "Dockerfile", "apt_txt", "setup_py"])
 def test_what_is_not_honoured_is_named(name: str) -> None:
     """Neither is a part of a specification left out without a word."""
     with pytest.raises(BuildError, match=name.replace("_", r"\.")):

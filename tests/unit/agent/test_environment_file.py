@@ -6,7 +6,7 @@ import pytest
 
 from hubfleet.agent.environments import detect, environment_file
 from hubfleet.agent.environments.conda import CHANNELS
-from hubfleet.agent.environments.specification import Fetched, SourceFile, Wanted
+from hubfleet.agent.environments.specification import Fetched, SourceFile, Specification, Wanted
 from hubfleet.agent.environments.ways import with_kernel
 from hubfleet.errors import BuildError
 
@@ -32,6 +32,10 @@ dependencies:
 def fetched(**files: str) -> Fetched:
     named = {name.replace("__", "/").replace("_", "."): text for name, text in files.items()}
     return Fetched("c" * 40, "", [SourceFile(name, text, JUNE) for name, text in named.items()])
+
+
+def specification(files: Fetched) -> Specification:
+    return detect.specification(files, HERE, lambda *_: "")
 
 
 def wanted(text: str, allowed: dict[str, str] | None = None) -> Wanted:
@@ -94,7 +98,7 @@ def test_what_cannot_be_honoured_is_refused_with_its_line(text: str, said: str) 
 def test_the_part_of_pip_leads_nowhere_else(line: str) -> None:
     """As in a requirements.txt."""
     with pytest.raises(BuildError, match=r"line 4 of environment\.yml"):
-        detect.specification(fetched(environment_yml=f"dependencies:\n- x\n- pip:\n  - {line!r}\n"), HERE)
+        specification(fetched(environment_yml=f"dependencies:\n- x\n- pip:\n  - {line!r}\n"))
 
 
 @pytest.mark.parametrize("name", ["defaults", "anaconda", "pkgs/main", "main"])
@@ -162,12 +166,11 @@ def test_a_kernel_is_always_there(text: str, added: tuple[str, ...]) -> None:
 def test_an_environment_file_comes_before_requirements() -> None:
     """As with repo2docker, which reads these others only without it; what it includes counts all the same."""
     text = "dependencies: [x, {pip: [-r requirements.txt]}]\n"
-    found = detect.specification(
-        fetched(environment_yml=text, requirements_txt="-r more.txt\n", more_txt="six\n", setup_py="", runtime_txt=""),
-        HERE,
+    found = specification(
+        fetched(environment_yml=text, requirements_txt="-r more.txt\n", more_txt="six\n", setup_py="", runtime_txt="")
     )
     assert (found.paths, found.conda is not None) == (["environment.yml", "requirements.txt", "more.txt"], True)
-    alone = detect.specification(fetched(environment_yaml="dependencies: [x]\n", requirements_txt="-e .\n"), HERE)
+    alone = specification(fetched(environment_yaml="dependencies: [x]\n", requirements_txt="-e .\n"))
     assert alone.paths == ["environment.yaml"]
-    with pytest.raises(BuildError, match="postBuild"):
-        detect.specification(fetched(environment_yml=text, postBuild=""), HERE)
+    with pytest.raises(BuildError, match="Dockerfile"):
+        specification(fetched(environment_yml=text, Dockerfile=""))

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from posixpath import basename, dirname, join, normpath
 
-from hubfleet.agent.environments import environment_file, fetching, ways
-from hubfleet.agent.environments.specification import Fetched, SourceFile, Specification
+from hubfleet.agent.environments import environment_file, fetching, python_formats, python_locks, runtime_file, ways
+from hubfleet.agent.environments.specification import REQUIREMENTS, Fetched, SourceFile, Specification
 from hubfleet.errors import BuildError
 
-REQUIREMENTS = "requirements.txt"
 NOT_YET = {
     "Dockerfile": "images from a Dockerfile",
     "conda-lock.yml": "the exact packages of conda-lock",
@@ -24,20 +23,11 @@ NOT_YET = {
     "REQUIRE": "Julia requirements",
     "install.R": "R packages",
     "DESCRIPTION": "R packages",
-    "Pipfile": "Pipfiles",
-    "Pipfile.lock": "Pipfiles",
-    "pyproject.toml": "Python projects",
-    "setup.py": "Python projects",
-    "runtime.txt": "other versions of Python",
     "apt.txt": "Debian packages",
     "postBuild": "steps after the installation",
 }
 """What is right to have in a repository and cannot be honoured here yet, by file, in words for people."""
-_AFTER_REQUIREMENTS = frozenset({"pyproject.toml", "setup.py"})
-"""Counted by repo2docker only where no requirements.txt is."""
-_AFTER_CONDA = frozenset({*_AFTER_REQUIREMENTS, REQUIREMENTS, "Pipfile", "Pipfile.lock", "runtime.txt"})
-"""Counted by it only where no environment.yml is; it may include some of them by `-r`."""
-NAMES = (*environment_file.NAMES, REQUIREMENTS, *NOT_YET)
+NAMES = (*environment_file.NAMES, *python_formats.NAMES, runtime_file.NAME, *NOT_YET)
 """All files to look for."""
 _FROM_ELSEWHERE = re.compile(r"^\s*(?:-e|--editable|\.{0,2}/|\.\s*$|[\w.\[\],-]+\s*@\s|(?:git\+|hg\+|https?:|file:))")
 _OPTION = re.compile(r"^\s*(-{1,2}[A-Za-z][\w-]*)")
@@ -56,29 +46,48 @@ class Here:
     """Those whose packages PyPI's names are known for."""
 
 
-def specification(fetched: Fetched, here: Here) -> Specification:
+def specification(fetched: Fetched, here: Here, export: python_locks.Export) -> Specification:
     """Return what a repository's environment follows from.
+
+    Args:
+        fetched: its files.
+        here: the cluster.
+        export: for a uv.lock.
 
     Raises:
         BuildError: it asks for what cannot be honoured here; names the file.
     """
     found = {basename(file.path): file for file in fetched.files if not file.included}
-    first = next((found[name] for name in (*environment_file.NAMES, REQUIREMENTS) if name in found), None)
-    conda = first is not None and basename(first.path) in environment_file.NAMES
-    counted_out = _AFTER_CONDA if conda else _AFTER_REQUIREMENTS if first else frozenset()
     for name, what in NOT_YET.items():
-        if name in found and name not in counted_out:
+        if name in found:
             raise BuildError(
                 f"{what}, which {found[name].path} asks for, cannot be had on this cluster yet",
                 hint="packages that an environment.yml or a requirements.txt names can be installed",
             )
-    if first is None:
+    known = {file.path: file for file in fetched.files}
+    # runtime.txt and all below do not count beside it, as with repo2docker
+    conda = next((found[name] for name in environment_file.NAMES if name in found), None)
+    if conda:
+        return _of_conda(conda, known, here)
+    runtime = found.get(runtime_file.NAME)
+    until = runtime_file.parse(runtime.text, runtime.path, here.python) if runtime else ""
+    asked = python_formats.asked(found, here.python, export)
+    if not asked.files:
         return Specification(())
-    files = [first, *_included(first, {file.path: file for file in fetched.files})]
-    for file in files[1:] if conda else files:
+    first, *beside = asked.files
+    files = [first]
+    if basename(first.path) == REQUIREMENTS:
+        files += _included(first, known)
+        for file in files:
+            _check(file.path, _lines(file.text))
+    files += [*beside, *([runtime] if runtime else [])]
+    return Specification(files, requirements=asked.requirements, locked=asked.locked, until=until, notes=asked.notes)
+
+
+def _of_conda(first: SourceFile, known: Mapping[str, SourceFile], here: Here) -> Specification:
+    files = [first, *_included(first, known)]
+    for file in files[1:]:
         _check(file.path, _lines(file.text))
-    if not conda:
-        return Specification(files)
     said = environment_file.parse(first.text, first.path)
     _check(first.path, ((line.number, line.text) for line in said.pip))
     return Specification(files, ways.both(said, here.channels, here.known_channels, python=here.python))

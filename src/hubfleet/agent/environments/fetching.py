@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 TOKEN = Path("/run/hubfleet/token")
-MAX_FILE_BYTES = 1_000_000
+MAX_FILE_BYTES = 4_000_000
 MAX_FILES = 50
 MAX_LINKS = 5
 MAX_TREE = 200_000

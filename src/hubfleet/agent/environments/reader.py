@@ -13,15 +13,17 @@ from functools import cache
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+import uv
+from pydantic import StringConstraints, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic_core import from_json
 
 from hubfleet.agent.environments.conda import CHANNELS
 from hubfleet.agent.environments.reading import PACKAGES
 from hubfleet.agent.environments.realise import python_version
-from hubfleet.agent.environments.specification import CondaFile, Fetched, Refusal, Specification, Wanted
+from hubfleet.agent.environments.specification import CondaFile, Fetched, Locked, Refusal, Specification, Wanted
 from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.errors import BuildError, CommandError
 
@@ -30,7 +32,7 @@ _TIMEOUT_S = 60.0
 _KEPT = 200
 """Answers that are kept in memory: commits that touch other files ask the same again."""
 _CHARACTERS_MAX = 5000
-_TEXTS_MAX = 20_000
+_TEXTS_MAX = 50_000
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,11 @@ class _Read:
     """A specification as the sandbox tells it."""
 
     files: tuple[str, ...]
-    conda: CondaFile | None
+    conda: CondaFile | None = None
+    requirements: tuple[str, ...] = ()
+    locked: tuple[Locked, ...] = ()
+    until: Annotated[str, StringConstraints(pattern=r"^(\d{4}-\d\d-\d\d)?$")] = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,9 @@ class Reader:
         if answer.read is None:
             raise (answer.refused or Refusal("the repository's files cannot be read")).error
         by_path = {file.path: file for file in fetched.files}
-        return Specification([by_path[path] for path in answer.read.files], answer.read.conda)
+        read = answer.read
+        told = {name: getattr(read, name) for name in ("conda", "requirements", "locked", "until", "notes")}
+        return Specification([by_path[path] for path in read.files], **told)
 
     def _asked(self, fetched: Fetched) -> str:
         told = [
@@ -96,6 +104,8 @@ class Reader:
                 "python": python_version(self._workshop.python),
                 "channels": self._channels,
                 "known_channels": sorted({*CHANNELS, *self._channels}),
+                "uv": uv.find_uv_bin(),
+                "interpreter": str(self._workshop.python),
                 "paths": sorted({str(root) for root, _ in _packages()}),
             }
         )
@@ -108,7 +118,7 @@ class Reader:
             done = await self._workshop.run(
                 [str(own_python()), "-I", "-S", _PROGRAM],
                 environment={"HOME": "/tmp"},  # noqa: S108 - the sandbox's own
-                reads=[*_own_prefix(), *(folder for _, folder in _packages())],
+                reads=[Path(uv.find_uv_bin()), *_own_prefix(), *(folder for _, folder in _packages())],
                 texts={_PROGRAM: program},
                 stdin=asked,
                 network=False,

@@ -229,7 +229,7 @@ def failure(step: str, detail: str, repository: str, ref: str) -> BuildError:
     own = {
         "ref": (f"{repository} has no branch, tag or commit {ref!r}", "check its spelling, or leave it out"),
         "missing": (f"there is no {detail} in the repository", "a file that is included must be there"),
-        "large": (f"the file {detail} is larger than 1 MB", "a specification is a short list of packages"),
+        "large": (f"the file {detail} is larger than 4 MB", "a specification is a short list of packages"),
         "huge": (f"{repository} holds {detail}, too much for a copy", "ask the operator, or fetch it in a terminal"),
         "moved": (f"{ref} names another commit by now", "build it again"),
         "outside": (f"a link or include leads out of the repository: {detail}", "include files of the repository only"),

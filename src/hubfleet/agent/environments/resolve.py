@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 import json
 import platform
-import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ import uv
 
 from hubfleet._kit.clock import Clock
 from hubfleet._kit.files import write_atomic
-from hubfleet.agent.environments import locks, specification, standins
+from hubfleet.agent.environments import explaining, locks, merging, specification, standins
 from hubfleet.agent.environments.conda import Chosen, Conda
 from hubfleet.agent.environments.realise import BUILDER_VERSION, architecture, index_options, python_version
 from hubfleet.agent.environments.specification import KERNEL, FromPypi, Refusal, Specification, Wanted
@@ -36,6 +35,7 @@ _OF_THE_KERNEL = (
     *("psutil", "pyzmq", "tornado", "traitlets", "platformdirs"),
 )
 _TIMEOUT_S = 600.0
+_KERNEL, _PINS = "kernel.in", "pins.in"
 Way = TypeVar("Way", Wanted, FromPypi)
 
 
@@ -61,7 +61,8 @@ class Question:
     @property
     def notes(self) -> Sequence[str]:
         """What is done otherwise than written, for whoever asked."""
-        return self.wanted.notes if self.wanted else self.stands_in.notes if self.stands_in else ()
+        way = self.wanted or self.stands_in
+        return (*self.specification.notes, *(way.notes if way else ()))
 
     @property
     def key(self) -> str:
@@ -79,6 +80,10 @@ class Question:
             told |= {"specs": list(self.wanted.specs), "channels": list(self.channels), "libc": platform.libc_ver()}
         if self.stands_in:
             told |= {"stands in": list(self.stands_in.requirements)}
+        if self.specification.requirements or self.specification.locked:
+            # another version of hubfleet may read the same files otherwise
+            told |= {"requirements": list(self.specification.requirements)}
+            told |= {"locked": [item.line for item in self.specification.locked]}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
@@ -125,7 +130,7 @@ class Resolver:
             wanted = _granted(said.channels)
         return Question(
             asked,
-            cut_off(packages_until, asked.changed),
+            cut_off(asked.until if asked.until and packages_until == AS_OF_COMMIT else packages_until, asked.changed),
             python_version(self._workshop.python),
             self._indexes,
             self._clock.now().date(),
@@ -162,9 +167,23 @@ class Resolver:
 
     async def _of_pypi(self, question: Question, chosen: Sequence[Chosen]) -> str:
         working = await asyncio.to_thread(self._prepare, question, chosen)
+        locked = question.specification.locked
+        try:
+            if locked:
+                pins = working / _PINS
+                of_index = await self._uv(working, [*self._compile(), "--no-deps", str(pins)])
+                of_kernel = await self._uv(
+                    working, [*self._compile(), "--constraints", str(pins), *_until(question), str(working / _KERNEL)]
+                )
+                return merging.merged(locked, question.specification.paths[0], of_index, of_kernel)
+            return standins.left_out(await self._uv(working, self._command(working, question, chosen)))
+        finally:
+            await asyncio.to_thread(shutil.rmtree, working, ignore_errors=True)
+
+    async def _uv(self, working: Path, command: Sequence[str]) -> str:
         try:
             done = await self._workshop.run(
-                self._command(working, question, chosen),
+                command,
                 environment={
                     "HOME": str(working),
                     "UV_CACHE_DIR": str(self._cache),
@@ -177,11 +196,9 @@ class Resolver:
             )
         except CommandError as error:
             raise BuildError("choosing versions took too long", hint=error.message) from error
-        finally:
-            await asyncio.to_thread(shutil.rmtree, working, ignore_errors=True)
         if done.status:
-            raise explained(done.stderr, working)
-        return standins.left_out(done.stdout)
+            raise explaining.explained(done.stderr, working)
+        return done.stdout
 
     def _prepare(self, question: Question, chosen: Sequence[Chosen]) -> Path:
         for folder in (self._folder, self._cache):
@@ -192,12 +209,10 @@ class Resolver:
             path = working / specification.place(file)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(file.text)
-        said = question.specification.conda
-        if said:
-            of_conda = question.stands_in.requirements if question.stands_in else ()
-            lines = [*of_conda, *said.pip]
-            _list(working, question).write_text("".join(f"{line}\n" for line in lines))
-        (working / "kernel.in").write_text("" if question.wanted else "\n".join(KERNEL) + "\n")
+        if question.specification.files:
+            _list(working, question).write_text("".join(f"{line}\n" for line in _lines(question)))
+        (working / _KERNEL).write_text("" if question.wanted else "\n".join(KERNEL) + "\n")
+        (working / _PINS).write_text(merging.pins(question.specification.locked))
         (working / "standins").mkdir()
         (working / "conda.in").write_text(standins.write(working / "standins", chosen))
         for path in (working, *working.rglob("*")):
@@ -205,25 +220,37 @@ class Resolver:
         return working
 
     def _command(self, working: Path, question: Question, chosen: Sequence[Chosen]) -> list[str]:
-        sources = [
-            str(working / "kernel.in"),
-            *([str(_list(working, question))] if question.specification.files else []),
-        ]
-        until = []
-        if question.until:
-            until = ["--exclude-newer", question.until.strftime("%Y-%m-%dT%H:%M:%SZ")]
-            if question.until < datetime.fromisoformat(KERNEL_UNTIL):
-                newer = [f"{name}={KERNEL_UNTIL}" for name in _OF_THE_KERNEL]
-                until += [part for item in newer for part in ("--exclude-newer-package", item)]
+        sources = [working / _KERNEL]
+        if question.specification.files:
+            sources.append(_list(working, question))
+            if question.specification.has_list:
+                sources.append(working / specification.place(question.specification.files[0]))
         beside = []
         for package in (item.package for item in chosen if item.package.name == "python"):
             beside = ["--python-version", package.version, "--constraints", str(working / "conda.in")]
             beside += ["--find-links", str(working / "standins")]
+        return [*self._compile(), *beside, *_until(question), *(str(source) for source in sources)]
+
+    def _compile(self) -> list[str]:
         return [
             *(uv.find_uv_bin(), "pip", "compile", "--quiet", "--no-config", "--no-progress", "--color", "never"),
             *("--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url", "--only-binary", ":all:"),
-            *("--python", str(self._workshop.python), *beside, *until, *index_options(self._indexes), *sources),
+            *("--python", str(self._workshop.python), *index_options(self._indexes)),
         ]
+
+
+def _until(question: Question) -> list[str]:
+    """Return how uv is told of the date; what goes with a lock is as of the lock or newer."""
+    of_kernel, until = datetime.fromisoformat(KERNEL_UNTIL), question.until
+    if until and question.specification.locked:
+        until = max(until, question.specification.changed or until, of_kernel)
+    if not until:
+        return []
+    newer = [f"{name}={KERNEL_UNTIL}" for name in _OF_THE_KERNEL] if until < of_kernel else []
+    return [
+        *("--exclude-newer", until.strftime("%Y-%m-%dT%H:%M:%SZ")),
+        *(part for item in newer for part in ("--exclude-newer-package", item)),
+    ]
 
 
 def _granted(way: Way | Refusal) -> Way:
@@ -233,9 +260,14 @@ def _granted(way: Way | Refusal) -> Way:
 
 
 def _list(working: Path, question: Question) -> Path:
-    """Return the list of packages that uv reads, beside what it includes."""
-    path = working / specification.place(question.specification.files[0])
-    return path.with_name(".hubfleet-pip.txt") if question.specification.conda else path
+    """Return the list of packages that is written here, beside what it includes."""
+    return (working / specification.place(question.specification.files[0])).with_name(".hubfleet-pip.txt")
+
+
+def _lines(question: Question) -> Sequence[str]:
+    said = question.specification
+    of_conda = question.stands_in.requirements if question.stands_in else ()
+    return (*of_conda, *(said.conda.pip if said.conda else ()), *said.requirements)
 
 
 def cut_off(packages_until: str, changed: datetime | None) -> datetime | None:
@@ -256,27 +288,6 @@ def cut_off(packages_until: str, changed: datetime | None) -> datetime | None:
         ) from None
     # the whole of that day counts
     return datetime.combine(day, time(), UTC) + timedelta(days=1)
-
-
-def explained(said: str, working: Path) -> BuildError:
-    """Return why no versions could be chosen, in the solver's own words."""
-    text = re.sub(rf"{re.escape(str(working))}/(tree/)?", "", said).strip()
-    text = re.sub(r"^(error|warning): ", "", text)
-    if re.search(r"No solution found", text):
-        explanation = re.sub(r"\s+", " ", text.split("╰─▶", 1)[-1]).strip()
-        if "only-binary" in text or "no wheels" in text or "has no usable wheels" in text:
-            message = "a package comes as source only and would have to be compiled, which is not possible here yet"
-        else:
-            message = "no versions of the packages fit together"
-        return BuildError(message, hint=explanation.replace("+conda", " (of conda)")[:2000])
-    if re.search(r"(Failed to fetch|error sending request|Request failed|Could not connect)", text):
-        return BuildError("the package index does not answer", hint=_last(text))
-    return BuildError("the list of packages cannot be read", hint=text[:2000])
-
-
-def _last(text: str) -> str:
-    lines = text.splitlines()
-    return lines[-1].strip()[:500] if lines else ""
 
 
 def _kept(path: Path) -> str | None:

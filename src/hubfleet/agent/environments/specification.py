@@ -6,10 +6,11 @@ The sandbox makes it (`reading`), the agent checks it (`reader`); no text of a r
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from posixpath import join, normpath
+from posixpath import basename, join, normpath
 
 from hubfleet.errors import BuildError
 
+REQUIREMENTS = "requirements.txt"
 KERNEL = ("ipykernel",)
 """What a kernel needs, besides what the repository asks for."""
 
@@ -80,13 +81,37 @@ class CondaFile:
 
 
 @dataclass(frozen=True)
+class Locked:
+    """One exact package of a repository's own lock."""
+
+    name: str
+    """As PyPI writes it."""
+    version: str
+    hashes: tuple[str, ...]
+    """SHA-256 of its wheels."""
+
+    @property
+    def line(self) -> str:
+        """Return its line in a lock."""
+        return f"{self.name}=={self.version} {' '.join(f'--hash=sha256:{item}' for item in self.hashes)}"
+
+
+@dataclass(frozen=True)
 class Specification:
     """What an environment follows from."""
 
     files: Sequence[SourceFile]
-    """The list of packages first, then what it includes; empty: the repository asks for nothing."""
+    """What names packages first, then what it includes; empty: the repository asks for nothing."""
     conda: CondaFile | None = None
     """What the first file says, where it is an environment.yml; None: all packages are PyPI's."""
+    requirements: tuple[str, ...] = ()
+    """What a project or Pipfile asks for."""
+    locked: tuple[Locked, ...] = ()
+    """What a lock of the repository's own says; then nothing else is chosen but a kernel."""
+    until: str = ""
+    """The day up to which packages count, if the request says none (YYYY-MM-DD)."""
+    notes: tuple[str, ...] = ()
+    """What is done otherwise than written, for whoever asked."""
 
     @property
     def changed(self) -> datetime | None:
@@ -97,6 +122,11 @@ class Specification:
     def paths(self) -> list[str]:
         """The files' paths in the repository."""
         return [file.path for file in self.files]
+
+    @property
+    def has_list(self) -> bool:
+        """Whether the first file is a list that uv reads as it is."""
+        return bool(self.files) and basename(self.files[0].path) == REQUIREMENTS
 
 
 def place(file: SourceFile) -> str:

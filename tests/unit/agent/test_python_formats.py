@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hubfleet.agent.environments import detect, merging, python_version
+from hubfleet.agent.environments import detect, merging, python_locks, python_version
 from hubfleet.agent.environments.conda import CHANNELS
 from hubfleet.agent.environments.specification import Fetched, Locked, SourceFile, Specification
 from hubfleet.errors import BuildError
@@ -153,6 +153,13 @@ def test_a_lock_says_exactly_what_is_installed(files: dict[str, str]) -> None:
     """Versions and the hashes of wheels; what is for another platform is left out."""
     assert read(files).locked == (Locked("six", "1.15.0", (ONE,)),)
     assert read(files).requirements == ()
+
+
+@pytest.mark.parametrize(("python", "count"), [("3.11.2", 1), ("3.9.1", 2)])
+def test_markers_and_wheels_are_those_of_the_clusters_python(python: str, count: int) -> None:
+    """Not of the one that reads the lock."""
+    text = PYLOCK.replace("sys_platform == 'win32'", "python_version < '3.10'").replace("0.4-py3", "0.4-cp39")
+    assert len(python_locks.parse(text, "pylock.toml", python)) == count
 
 
 @pytest.mark.parametrize("version", ["2.1", "2.0", "1.1"])

@@ -69,29 +69,29 @@ async def make_environments(settings: AgentSettings, store: Store) -> Environmen
     uid = None
     if os.geteuid() == 0:
         uid = await store.run(lambda tables: tables.uid("", "builder", settings.uids))
+    workshop = Workshop(
+        python=settings.python,
+        variables=to_the_index(),
+        uid=uid,
+        bwrap=bubblewrap.find() if settings.sandbox == "bubblewrap" else None,
+    )
     builder = Builder(
         folder=folder / "environments",
         cache=folder / "cache",
-        workshop=Workshop(
-            python=settings.python,
-            variables=to_the_index(),
-            uid=uid,
-            bwrap=bubblewrap.find() if settings.sandbox == "bubblewrap" else None,
-        ),
+        workshop=workshop,
         indexes=settings.indexes,
         channels=settings.channels or CHANNELS,
     )
-    return Environments(builder, base_lock=lock)
+    return Environments(builder, base_lock=lock, contents=_contents(settings, workshop))
 
 
 def make_builds(settings: AgentSettings, environments: Environments, clock: Clock) -> Builds:
     """Return what turns repositories into environments here."""
     workshop, folder = environments.builder.workshop, settings.data / "builds"
-    repositories = Repositories(folder / "repositories", workshop, private_hosts=settings.git_hosts)
     return Builds(
-        repositories=repositories,
+        repositories=_repositories(settings, workshop),
         reader=Reader(workshop, environments.builder.conda.channels),
-        contents=Contents(folder / "contents", repositories),
+        contents=_contents(settings, workshop),
         resolver=Resolver(
             folder,
             environments.builder.cache,
@@ -103,6 +103,14 @@ def make_builds(settings: AgentSettings, environments: Environments, clock: Cloc
         environments=environments,
         clock=clock,
     )
+
+
+def _repositories(settings: AgentSettings, workshop: Workshop) -> Repositories:
+    return Repositories(settings.data / "builds" / "repositories", workshop, private_hosts=settings.git_hosts)
+
+
+def _contents(settings: AgentSettings, workshop: Workshop) -> Contents:
+    return Contents(settings.data / "builds" / "contents", _repositories(settings, workshop))
 
 
 def make_tidying(settings: AgentSettings, environments: Environments, store: Store, clock: Clock) -> Tidying:

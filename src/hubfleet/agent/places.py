@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from hubfleet._kit.clock import Clock
-from hubfleet.agent.environments.contents import Contents, start_script
+from hubfleet.agent.environments.contents import Contents, script
+from hubfleet.agent.environments.realised import Realised
 from hubfleet.agent.environments.software import BASE
 from hubfleet.agent.homes import folders
 from hubfleet.agent.homes.quota import HomeQuotas
@@ -80,9 +81,11 @@ class Places:
             raise LaunchError(f"the hub {request.hub!r} is not served by this cluster any more")
         # first what may be unknown here
         wanted = request.environment
-        environment = None if wanted == BASE else await self._software.prefix(wanted, progress)
+        environment = None
+        if wanted != BASE:
+            environment = await asyncio.to_thread(Realised.at, await self._software.prefix(wanted, progress))
         prefix = await self._software.prefix(BASE, progress)
-        content = await self._content(request, progress)
+        content = await self._content(request, environment, progress)
         uid = await self._id(request.hub, request.person)
         home = await self._home(record, uid)
         groups: dict[str, int] = {}
@@ -100,9 +103,10 @@ class Places:
             folders=shared,
             groups=groups,
             hub_url=f"http://{hub.address}:{hub.port}",
-            environment=environment,
+            environment=environment.prefix if environment else None,
+            environment_seen_at=environment.seen_at if environment else None,
             content=content,
-            start_script="" if content is None else await asyncio.to_thread(start_script, content),
+            start_script="" if content is None else await asyncio.to_thread(script, content, "start"),
         )
 
     async def home_notice(self, record: Record) -> tuple[float | None, str]:
@@ -125,11 +129,13 @@ class Places:
         if record.request.fresh_home:
             await asyncio.to_thread(shutil.rmtree, self._fresh(record.id), ignore_errors=True)
 
-    async def _content(self, request: ServerRequest, progress: Progress) -> Path | None:
+    async def _content(self, request: ServerRequest, environment: Realised | None, progress: Progress) -> Path | None:
         if request.content is None:
             return None
         await progress("preparing files")
-        return await self._contents.tree(request.hub, request.content)
+        # also where others take their place: who may not have a private repository's files learns it here
+        tree = await self._contents.tree(request.hub, request.content)
+        return environment.files if environment and environment.has(request.content) else tree
 
     async def _home(self, record: Record, uid: int) -> Path:
         request = record.request

@@ -77,3 +77,31 @@ def test_conda_packages_that_cannot_be_one_environment_are_refused(lines: list[s
     """Before anything is fetched."""
     with pytest.raises(StateError, match=said):
         locks.canonical("\n".join(lines))
+
+
+def test_a_post_build_is_the_last_line_and_makes_another_digest() -> None:
+    """It has no hash: it names what was run, not what came of it. Neither uv nor rattler gets it."""
+    packages, wanted = locks.canonical(BOTH), locks.PostBuild("https://x.org/tides", "a" * 40)
+    found = locks.with_post_build(packages, wanted)
+    assert found.splitlines()[-1] == f"postbuild:https://x.org/tides@{'a' * 40}"
+    assert locks.canonical("\n".join(reversed(found.splitlines()))) == found
+    assert locks.post_build(found) == wanted
+    assert locks.post_build(packages) is None
+    assert locks.without_post_build(found) == packages
+    assert locks.digest(found) != locks.digest(packages)
+    assert (locks.requirements(found), locks.conda_packages(found)) == (f"{SIX}\n", locks.conda_packages(packages))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["postbuild:https://x.org/tides@main"],
+        ["postbuild:file:///etc@" + "a" * 40],
+        ["postbuild:https://x.org/a b@" + "a" * 40],
+        ["postbuild:https://x.org/a@" + "a" * 40, "postbuild:https://x.org/b@" + "a" * 40],
+    ],
+)
+def test_a_post_build_that_names_no_commit_of_one_repository_is_refused(lines: list[str]) -> None:
+    """Before anything is fetched."""
+    with pytest.raises(StateError):
+        locks.canonical("\n".join([SIX, *lines]))

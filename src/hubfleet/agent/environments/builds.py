@@ -8,16 +8,18 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from posixpath import basename
 
 from hubfleet._kit.clock import Clock
 from hubfleet.agent.bell import Bell
 from hubfleet.agent.environments import choosing, detect, locks
 from hubfleet.agent.environments.contents import Contents
 from hubfleet.agent.environments.reader import Reader
+from hubfleet.agent.environments.realised import Realised
 from hubfleet.agent.environments.repositories import Repositories
 from hubfleet.agent.environments.resolve import Resolver
 from hubfleet.agent.environments.software import Environments
-from hubfleet.agent.environments.specification import Specification
+from hubfleet.agent.environments.specification import REQUIREMENTS, SourceFile, Specification
 from hubfleet.agent.refusals import ConflictError, FullError, NotFoundError
 from hubfleet.errors import BuildError, HubfleetError
 from hubfleet.model.content import Content
@@ -41,6 +43,10 @@ class _Run:
     bell: Bell = field(default_factory=Bell)
     events: list[BuildEvent] = field(default_factory=list)
     task: "asyncio.Task[None] | None" = None
+    post_build: SourceFile | None = None
+    """What runs on the packages, where the repository has it."""
+    no_files: str = ""
+    """Why its files cannot be had, once that is known."""
     way: str = ""
     """What is to be said of the way by which conda packages were had."""
 
@@ -181,9 +187,15 @@ class Builds:
         )
         run.build = run.build.model_copy(update={"commit": fetched.commit})
         specification = await self._reader.read(fetched)
-        run.build = run.build.model_copy(update={"files": specification.paths})
-        if specification.files:
-            self._say(run, f"at commit {fetched.commit[:10]}: {', '.join(specification.paths)}")
+        run.post_build = next((file for file in fetched.files if basename(file.path) == detect.POST_BUILD), None)
+        paths = [*specification.paths, *([run.post_build.path] if run.post_build else [])]
+        run.build = run.build.model_copy(update={"files": paths})
+        if paths:
+            self._say(run, f"at commit {fetched.commit[:10]}: {', '.join(paths)}")
+        if run.post_build and not specification.files:
+            # it needs a Python: the one that asks for nothing, as of when it was written
+            nothing = SourceFile(REQUIREMENTS, "", run.post_build.changed)
+            return Specification((nothing,))
         return specification
 
     async def _resolve(self, run: _Run, specification: Specification) -> str:
@@ -193,6 +205,8 @@ class Builds:
         self._change(run, BuildState.RESOLVING, "choosing versions")
         answer = await choosing.answer(self._resolver, specification, run.request, lambda text: self._say(run, text))
         lock, until = answer.lock, answer.question.until
+        if run.post_build:
+            lock = locks.with_post_build(lock, locks.PostBuild(run.request.repository, run.build.commit))
         run.build = run.build.model_copy(
             update={
                 "lock": lock,
@@ -212,12 +226,15 @@ class Builds:
                 request.hub, content, ref=request.ref, token=token, say=lambda text: self._say(run, text)
             )
         except BuildError as error:
-            self._say(run, f"servers get no copy of the files: {error.message}{f' ({error.hint})' * bool(error.hint)}")
+            run.no_files = f"{error.message}{f' ({error.hint})' * bool(error.hint)}"
+            self._say(run, f"servers get no copy of the files: {run.no_files}")
         else:
             run.build = run.build.model_copy(update={"content": content})
 
     async def _realise(self, run: _Run, lock: str, files: "asyncio.Task[None]") -> None:
         try:
+            if run.post_build:
+                await files
             if lock:
                 await self._make(run, lock)
             await files
@@ -235,8 +252,16 @@ class Builds:
         async def say(text: str) -> None:
             self._say(run, text)
 
-        await self._environments.put(run.build.digest, lock)
-        await self._environments.prefix(run.build.digest, say)
+        tree = None
+        if run.post_build:
+            if run.build.content is None:
+                raise BuildError(
+                    f"{run.post_build.path} cannot be run without the repository's files", hint=run.no_files
+                )
+            tree = await self.contents.tree(run.request.hub, run.build.content)
+        await self._environments.put(run.build.digest, lock, tree=tree)
+        made = await asyncio.to_thread(Realised.at, await self._environments.prefix(run.build.digest, say))
+        run.way = "; ".join(filter(None, (run.way, made.note)))
 
     def _fail(self, run: _Run, error: HubfleetError) -> None:
         self._change(run, BuildState.FAILED, error.message, hint=error.hint)

@@ -96,16 +96,16 @@ class Contents:
         return self._folder / hub / hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
-def start_script(tree: Path) -> str:
-    """Return the path of a repository's `start` in its files, where repo2docker looks for it; empty: it has none."""
+def script(tree: Path, name: str) -> str:
+    """Return the path of a repository's `start` or `postBuild` in its files, where repo2docker looks; empty: none."""
     folder = next((name for name in fetching.FOLDERS if (tree / name).is_dir()), "")
-    script = tree / folder / "start"
+    found = tree / folder / name
     try:
-        own = script.is_file() and script.resolve().is_relative_to(tree.resolve())
+        own = found.is_file() and found.resolve().is_relative_to(tree.resolve())
     except (OSError, RuntimeError):
         # links that lead round in a ring
         return ""
-    return str(script.relative_to(tree)) if own else ""
+    return str(found.relative_to(tree)) if own else ""
 
 
 def _prepare(place: Path) -> Path:

@@ -24,10 +24,11 @@ NOT_YET = {
     "install.R": "R packages",
     "DESCRIPTION": "R packages",
     "apt.txt": "Debian packages",
-    "postBuild": "steps after the installation",
 }
 """What is right to have in a repository and cannot be honoured here yet, by file, in words for people."""
-NAMES = (*environment_file.NAMES, *python_formats.NAMES, runtime_file.NAME, *NOT_YET)
+POST_BUILD = "postBuild"
+"""Runs on what the others ask for, and is not read here."""
+NAMES = (*environment_file.NAMES, *python_formats.NAMES, runtime_file.NAME, POST_BUILD, *NOT_YET)
 """All files to look for."""
 _FROM_ELSEWHERE = re.compile(r"^\s*(?:-e|--editable|\.{0,2}/|\.\s*$|[\w.\[\],-]+\s*@\s|(?:git\+|hg\+|https?:|file:))")
 _OPTION = re.compile(r"^\s*(-{1,2}[A-Za-z][\w-]*)")

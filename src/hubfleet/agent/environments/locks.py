@@ -3,6 +3,9 @@
 A line is either a package of PyPI, `numpy==2.4.6 --hash=sha256:…`, or one of a conda channel,
 `conda:conda-forge/linux-64/numpy-2.4.6-py313h0_0.conda --hash=sha256:…`. Of a channel only its name is there, so that
 each cluster takes the same package from its own mirror, and a lock can lead to no other address.
+
+A last line, `postbuild:https://HOST/PATH@COMMIT`, says that a repository's `postBuild` ran on these packages. It names
+what was run and not what came of it, which each cluster makes anew: all lines but this one have a hash.
 """
 
 import hashlib
@@ -20,6 +23,18 @@ _CONDA = re.compile(
     r" --hash=sha256:(?P<sha256>[0-9a-f]{64})",
     re.ASCII,
 )
+
+_POST_BUILD = re.compile(r"postbuild:(?P<repository>https?://\S{1,2000})@(?P<commit>[0-9a-f]{40})")
+
+
+@dataclass(frozen=True)
+class PostBuild:
+    """Whose `postBuild` ran."""
+
+    repository: str
+    """Address of a git repository."""
+    commit: str
+    """Full hash."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +66,13 @@ def canonical(text: str) -> str:
     """
     joined = re.sub(r"\s*\\\n\s*", " ", text)
     lines = [re.sub(r"(^|\s)#.*$", "", line).strip() for line in joined.splitlines()]
-    kept = sorted((re.sub(r"\s+", " ", line) for line in lines if line), key=lambda line: (not _is_conda(line), line))
+    kept = sorted((re.sub(r"\s+", " ", line) for line in lines if line), key=_place)
     for line in kept:
-        if not (_CONDA if _is_conda(line) else _REQUIREMENT).fullmatch(line):
+        if not _kind(line).fullmatch(line):
             raise StateError(f"this line of a lock has no exact version with hashes: {line[:80]!r}")
     whole = "\n".join(kept) + "\n"
+    if sum(map(_is_post_build, kept)) > 1:
+        raise StateError("the lock has two repositories whose postBuild ran")
     _check(conda_packages(whole))
     return whole
 
@@ -84,7 +101,23 @@ def conda_packages(canonical_lock: str) -> list[CondaPackage]:
 
 def requirements(canonical_lock: str) -> str:
     """Return a lock's packages of PyPI, as text that uv reads."""
-    return "".join(f"{line}\n" for line in canonical_lock.splitlines() if line and not _is_conda(line))
+    return "".join(f"{line}\n" for line in canonical_lock.splitlines() if line and _kind(line) is _REQUIREMENT)
+
+
+def post_build(canonical_lock: str) -> PostBuild | None:
+    """Return whose `postBuild` ran on a lock's packages; None: nobody's."""
+    found = _POST_BUILD.fullmatch((canonical_lock.splitlines() or [""])[-1])
+    return PostBuild(found["repository"], found["commit"]) if found else None
+
+
+def with_post_build(canonical_lock: str, wanted: PostBuild) -> str:
+    """Return the lock of the environment that a `postBuild` makes of another one."""
+    return canonical(f"{canonical_lock}postbuild:{wanted.repository}@{wanted.commit}\n")
+
+
+def without_post_build(canonical_lock: str) -> str:
+    """Return the lock of the packages alone."""
+    return "".join(f"{line}\n" for line in canonical_lock.splitlines() if not _is_post_build(line))
 
 
 def _check(packages: list[CondaPackage]) -> None:
@@ -97,6 +130,18 @@ def _check(packages: list[CondaPackage]) -> None:
     platforms = sorted({package.subdir for package in packages} - {"noarch"})
     if len(platforms) > 1:
         raise StateError(f"the lock is for two platforms: {', '.join(platforms)}")
+
+
+def _kind(line: str) -> re.Pattern[str]:
+    return _CONDA if _is_conda(line) else _POST_BUILD if _is_post_build(line) else _REQUIREMENT
+
+
+def _place(line: str) -> tuple[bool, bool, str]:
+    return (_is_post_build(line), not _is_conda(line), line)
+
+
+def _is_post_build(line: str) -> bool:
+    return line.startswith("postbuild:")
 
 
 def _is_conda(line: str) -> bool:

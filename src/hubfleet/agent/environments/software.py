@@ -10,13 +10,18 @@ from typing import Literal
 
 from hubfleet._kit.files import write_atomic
 from hubfleet.agent.environments import locks
+from hubfleet.agent.environments.contents import Contents
+from hubfleet.agent.environments.post_build import PostBuilds
 from hubfleet.agent.environments.realise import Builder
-from hubfleet.errors import LaunchError
+from hubfleet.errors import BuildError, LaunchError
+from hubfleet.model.content import Content
 
 _log = logging.getLogger(__name__)
 
 BASE = "base"
 """What requests call the cluster's base software."""
+_OF_NO_HUB = "_"
+"""Whose the files are that a lock alone asks for; no hub has such a name."""
 State = Literal["absent", "realising", "ready", "failed"]
 
 
@@ -32,14 +37,18 @@ class Progress:
 class Environments:
     """The environments of one cluster."""
 
-    def __init__(self, builder: Builder, *, base_lock: str) -> None:
+    def __init__(self, builder: Builder, *, base_lock: str, contents: Contents | None = None) -> None:
         """Make it; nothing is made yet.
 
         Args:
             builder: makes them.
             base_lock: lock of the base software.
+            contents: has the files of repositories whose `postBuild` is to be run; None: none is run.
         """
         self.builder = builder
+        self._contents = contents
+        self._post_builds = PostBuilds(builder)
+        self._trees: dict[str, Path] = {}
         lock = locks.canonical(base_lock)
         self.base_digest = locks.digest(lock)
         self._base_lock = lock
@@ -51,8 +60,16 @@ class Environments:
         """Begin to make the base software, unless it is there."""
         self._begin(self.base_digest, self._base_lock)
 
-    async def put(self, digest: str, lock: str) -> Progress:
-        """Keep a lock (canonical, of this digest) and begin to make its environment, unless it is there."""
+    async def put(self, digest: str, lock: str, *, tree: Path | None = None) -> Progress:
+        """Keep a lock (canonical, of this digest) and begin to make its environment, unless it is there.
+
+        Args:
+            digest: the lock's.
+            lock: canonical text.
+            tree: the files of the repository whose `postBuild` the lock names; None: they are fetched without a token.
+        """
+        if tree is not None:
+            self._trees[digest] = tree
         path = self._lock_file(digest)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
         await asyncio.to_thread(write_atomic, path, lock)
@@ -116,13 +133,38 @@ class Environments:
         if not self.builder.ready(digest):
             await say("waiting for another environment")
         try:
+            plain = lock if self.builder.ready(digest) else locks.without_post_build(lock)
             async with self._one_at_a_time:
-                path = await self.builder.make(digest, lock, say)
+                path = await self.builder.make(locks.digest(plain), plain, say)
+            if plain != lock:
+                path = await self._after(digest, lock, say)
         except LaunchError as error:
             _log.error("environment %s: %s (%s)", digest[:12], error, error.hint)
             self._progress[digest] = Progress("failed", error.message, error.hint)
             raise
         self._progress.pop(digest, None)
+        return path
+
+    async def _after(self, digest: str, lock: str, say: Callable[[str], Awaitable[None]]) -> Path:
+        """Make an environment with what a repository's `postBuild` does to it."""
+        tree, wanted = self._trees.get(digest), locks.post_build(lock)
+        if self._contents is None or wanted is None:
+            raise LaunchError("a postBuild cannot be run on this cluster")
+        if tree is None or not tree.is_dir():
+            await say("fetching the repository's files")
+            try:
+                content = Content(repository=wanted.repository, commit=wanted.commit)
+                tree = await self._contents.fetch(_OF_NO_HUB, content, ref=wanted.commit, token="", say=_log.debug)
+            except (BuildError, ValueError) as error:
+                said = error.message if isinstance(error, BuildError) else "its address is none"
+                raise LaunchError(
+                    f"the files for its postBuild cannot be had: {said}",
+                    hint="build the repository on this cluster, with its token where it is private",
+                ) from error
+        async with self._one_at_a_time:
+            base = await self.builder.make(self.base_digest, self._base_lock, say)
+        path = await self._post_builds.make(digest, lock, tree, base, say)
+        self._trees.pop(digest, None)
         return path
 
     def _known_lock(self, digest: str) -> str:

@@ -34,10 +34,17 @@ class LaunchRequest:
     """Where the server finds its hub: scheme, address and port (it differs from one cluster to the other)."""
     environment: Path | None = None
     """The realised environment that kernels and terminals run from, read-only; None: the base software too."""
+    environment_seen_at: Path | None = None
+    """Where it is seen inside, if not at its own path."""
     content: Path | None = None
     """A repository's files, read-only, of which the home gets a copy; None: there are none."""
     start_script: str = ""
     """Path in these files of the repository's `start`, which runs around the server; empty: there is none."""
+
+    @property
+    def software(self) -> Path:
+        """Where kernels and terminals find their software inside."""
+        return self.environment_seen_at or self.environment or self.prefix
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,9 @@ def box(request: LaunchRequest, system: Sequence[Bind], setting: Setting) -> San
     """Return what a server sees."""
     uid = request.uid if setting.as_root else UID
     writable = {folder.name for folder in request.request.shared_folders if folder.writable}
-    software = [request.prefix] if request.environment is None else [request.prefix, request.environment]
-    binds = [*system, *(Bind(path, PurePosixPath(path)) for path in software), Bind(request.home, HOME, writable=True)]
+    software = {request.prefix: request.prefix, request.software: request.environment or request.prefix}
+    binds = [*system, *(Bind(path, PurePosixPath(at)) for at, path in software.items())]
+    binds.append(Bind(request.home, HOME, writable=True))
     if not setting.python_prefix.is_relative_to("/usr"):
         binds.append(Bind(setting.python_prefix, PurePosixPath(setting.python_prefix)))
     binds += [Bind(path, SHARED / name, writable=name in writable) for name, path in request.folders.items()]
@@ -111,7 +112,7 @@ def instructions(request: LaunchRequest, facts: Mapping[str, str], setting: Sett
         "home": str(HOME),
         "content": _content(request),
         "shared": str(SHARED) if request.folders else "",
-        "software": str(request.environment or request.prefix),
+        "software": str(request.software),
         "environment": "" if request.environment is None else request.request.environment[:_NAME_DIGITS],
         # what is made in a shared folder is for its group
         "umask": 0o007 if request.folders else 0o027,
@@ -153,7 +154,7 @@ def variables(request: LaunchRequest, facts: Mapping[str, str], setting: Setting
     wanted, secrets = request.request, request.request.secrets
     token = secrets.api_token.get_secret_value()
     # the server's own are found too, so that a terminal has `jupyter nbconvert`, but only after the environment's
-    programs = [f"{software}/bin" for software in (request.environment, request.prefix) if software is not None]
+    programs = [f"{software}/bin" for software in dict.fromkeys((request.software, request.prefix))]
     result = {
         "PATH": ":".join([*programs, "/usr/local/bin", "/usr/bin", "/bin"]),
         "LANG": "C.UTF-8",

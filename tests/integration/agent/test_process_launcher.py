@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agents import SOFTWARE, private_range, server_request
-from hubfleet.agent.environments.realise import Builder
+from hubfleet.agent.environments.realise import PASSED_ON, Builder
 from hubfleet.agent.environments.software import Environments, packaged_base_lock
 from hubfleet.agent.launchers import bubblewrap, limiting
 from hubfleet.agent.launchers.base import Launcher, LaunchRequest
@@ -27,7 +27,7 @@ async def _prefix() -> Path:
         SOFTWARE / "environments",
         SOFTWARE / "cache",
         Path("/usr/bin/python3"),
-        {},
+        {name: os.environ[name] for name in PASSED_ON if name in os.environ},
         uid=UID if AS_ROOT else None,
         bwrap=bubblewrap.find(),
     )

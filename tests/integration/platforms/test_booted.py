@@ -11,7 +11,7 @@ import pytest
 
 from agents import SOFTWARE
 from booted import SYSTEM, Booted, booted
-from hubfleet.agent.environments.realise import Builder
+from hubfleet.agent.environments.realise import PASSED_ON, Builder
 from hubfleet.agent.environments.software import Environments, packaged_base_lock
 from hubfleet.agent.launchers import bubblewrap
 
@@ -37,7 +37,8 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
 
 async def _software() -> None:
     folders = (SOFTWARE / "environments", SOFTWARE / "cache")
-    builder = Builder(*folders, Path(sys.executable), {}, uid=200_000, bwrap=bubblewrap.find())
+    reach = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    builder = Builder(*folders, Path(sys.executable), reach, uid=200_000, bwrap=bubblewrap.find())
 
     async def quiet(text: str) -> None:
         """Nobody listens."""

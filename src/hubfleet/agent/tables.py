@@ -161,9 +161,10 @@ class Tables:
         return list(rows)
 
     def count_home(self, hub: str, person: str, used_bytes: int, now: float) -> None:
-        """Remember what a home holds."""
+        """Remember what a home holds, unless a later count is known."""
         self._sql.execute(
-            "UPDATE homes SET used_bytes = ?, counted = ? WHERE hub = ? AND person = ?", (used_bytes, now, hub, person)
+            "UPDATE homes SET used_bytes = ?, counted = ? WHERE hub = ? AND person = ? AND coalesce(counted, 0) <= ?",
+            (used_bytes, now, hub, person, now),
         )
 
 

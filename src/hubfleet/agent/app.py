@@ -81,6 +81,8 @@ async def _serve(settings: AgentSettings, launcher: Launcher | None) -> None:
             lifespan="off",
             log_config=None,
             access_log=False,
+            # far longer than callers keep a connection: a busy one may be late to notice that it is closed
+            timeout_keep_alive=60,
             timeout_graceful_shutdown=3,
             server_header=False,
         )

@@ -29,7 +29,7 @@ from hubfleet.protocol.signing import CallerKey, sign
 
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
-"""Connections are let go before uvicorn does it, after 5 s: a request on one that it just closes would be lost."""
+"""Connections are let go long before an agent does it: a request on one that it just closes would be lost."""
 MAX_LOG_CHARACTERS = 200_000
 
 AnyMessage = TypeVar("AnyMessage", bound=BaseModel)

@@ -76,7 +76,7 @@ def test_routes_are_back_at_once_after_haproxy_is_killed(served: Proxy, make_ups
     start = time.monotonic()
     wait_for("bob's route", lambda: json.loads(served.get("/user/bob/").body)["name"] == "bob")
     wait_for("the end of alice's route", lambda: json.loads(served.get("/user/alice/").body)["name"] == "hub")
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 1
 
 
 def test_a_restarted_haproxy_needs_no_routes_program(served: Proxy) -> None:
@@ -153,7 +153,7 @@ def test_a_worker_that_read_an_old_map_is_told_all(served: Proxy) -> None:
     wait_for("the map file", lambda: "alice" in map_path.read_text())
     map_path.write_text("")
     served.reload()
-    wait_for("alice's route", lambda: served.get("/user/alice/").status == 200, timeout_s=10)
+    wait_for("alice's route", lambda: served.get("/user/alice/").status == 200, timeout_s=2)
 
 
 def test_a_reload_with_wrong_settings_changes_nothing(served: Proxy) -> None:

@@ -69,6 +69,18 @@ async def test_ids_are_never_given_twice(store: Store) -> None:
     assert await store.run(lambda tables: tables.uid("ocean", "dan", allowed)) is None
 
 
+async def test_of_two_counts_of_a_home_the_later_one_stays(store: Store) -> None:
+    """A count takes its time: one that began earlier may end after the other."""
+
+    def work(tables: Tables) -> list[tuple[int | None, float | None]]:
+        tables.home("ocean", "ann", "ann-1", 1.0)
+        for used, at in ((30, 20.0), (10, 10.0)):
+            tables.count_home("ocean", "ann", used, at)
+        return [(used, counted) for *_, used, counted in tables.homes("ocean")]
+
+    assert await store.run(work) == [(30, 20.0)]
+
+
 async def test_a_command_counts_once(store: Store, tmp_path: Path) -> None:
     """A command's id is known until it expires, past a restart too."""
     assert await store.run(lambda tables: tables.once("a", 100.0, 50.0))

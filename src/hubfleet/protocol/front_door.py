@@ -4,10 +4,9 @@ Names below `.localhost` are for browsers, and a hub's public name may lead past
 to the front door's own address with the name in Host header and TLS.
 """
 
+import asyncio
 import json
-import socket
 import ssl
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
 
 from hubfleet.errors import ProtocolError, RefusedError, UnreachableError
 
@@ -66,26 +65,30 @@ class FrontDoor:
         Raises:
             ProtocolError: the kernel does not answer, or not as a kernel.
         """
-        secure = self.url.startswith("https")
-        name = f"{'wss' if secure else 'ws'}://{host or self._netloc}{path}"
-        end = time.monotonic() + timeout_s
         try:
-            line = socket.create_connection(self.dial, timeout=10)
-            context = _trusting() if secure else None
-            # a server answers the handshake when the kernel does, which takes its time on a busy machine
-            with connect(
-                name,
-                sock=line,
-                ssl=context,
-                additional_headers=_token(token),
-                max_size=20_000_000,
-                open_timeout=timeout_s,
-            ) as channel:
-                request = _execute_request(code)
-                channel.send(json.dumps(request))
-                return _outputs(channel, request["header"]["msg_id"], end)
+            return asyncio.run(asyncio.wait_for(self._in_kernel(path, code, token, host, timeout_s), timeout_s))
         except (OSError, WebSocketException, TimeoutError, ValueError) as error:
-            raise ProtocolError(f"the kernel at {path} does not run code: {error}") from error
+            reason = str(error) or f"no answer in {timeout_s:g} s"
+            raise ProtocolError(f"the kernel at {path} does not run code: {reason}") from error
+
+    async def _in_kernel(self, path: str, code: str, token: str, host: str, timeout_s: float) -> list[dict[str, Any]]:
+        """Run code over one channel. One thread does it all: OpenSSL's connections do not bear two at once."""
+        secure = self.url.startswith("https")
+        address, port = self.dial
+        async with connect(
+            f"{'wss' if secure else 'ws'}://{host or self._netloc}{path}",
+            host=address,
+            port=port,
+            proxy=None,
+            ssl=_trusting() if secure else None,
+            additional_headers=_token(token),
+            max_size=20_000_000,
+            # a server answers the handshake when the kernel does, which takes its time on a busy machine
+            open_timeout=timeout_s,
+        ) as channel:
+            request = _execute_request(code)
+            await channel.send(json.dumps(request))
+            return await _outputs(channel, request["header"]["msg_id"])
 
     @property
     def _netloc(self) -> str:
@@ -100,7 +103,8 @@ class FrontDoor:
         headers = {"Host": host or self._netloc, **_token(token)}
         extensions = {"sni_hostname": (host or self.host).partition(":")[0]}
         try:
-            with httpx.Client(verify=_trusting() if scheme == "https" else True, timeout=30) as client:
+            verify = _trusting() if scheme == "https" else True
+            with httpx.Client(verify=verify, timeout=30, trust_env=False) as client:
                 return client.request(
                     method, f"{scheme}://{netloc}{path}", headers=headers, json=body, extensions=extensions
                 )
@@ -134,10 +138,10 @@ def _execute_request(code: str) -> dict[str, Any]:
     return {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
 
 
-def _outputs(channel: Any, request: str, end: float) -> list[dict[str, Any]]:
+async def _outputs(channel: ClientConnection, request: str) -> list[dict[str, Any]]:
     outputs: list[dict[str, Any]] = []
     while True:
-        message = json.loads(channel.recv(timeout=max(0.1, end - time.monotonic())))
+        message = json.loads(await channel.recv())
         if message.get("parent_header", {}).get("msg_id") != request:
             continue
         kind, content = message["header"]["msg_type"], message["content"]

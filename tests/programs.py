@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,11 +22,28 @@ OTHERS_REACH_US = os.geteuid() != 0 or all(path.stat().st_mode & 0o001 for path 
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    """Return a port that the kernel has just had free."""
+    """Return a port that is free, and that no call returned lately.
+
+    It is none of those that the kernel gives to whoever asks for any (32768 and more), of which one could go to another
+    call, or to a connection, before its program listens; nor of those that fleets take (20000 to 29999).
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as asked:
-        asked.bind((address, 0))
-        return int(asked.getsockname()[1])
+    for port in _PORTS:
+        with socket.socket(family) as asked, suppress(OSError):
+            asked.bind((address, port))
+            return port
+    raise AssertionError("ports never end")
+
+
+def _ports() -> Iterator[int]:
+    """Yield the ports of this worker of the tests, again and again, from somewhere on."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+    own = range(10_240 + worker, 20_000, 8)
+    first = os.getpid() % len(own)
+    return cycle((*own[first:], *own[:first]))
+
+
+_PORTS = _ports()
 
 
 def wait_for(what: str, condition: Callable[[], T], *, timeout_s: float = 30, every_s: float = 0.02) -> T:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,11 +28,11 @@ def free_port(address: str = "127.0.0.1") -> int:
     call, or to a connection, before its program listens; nor of those that fleets take (20000 to 29999).
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    for port in _PORTS:
+    for port in islice(_PORTS, 2000):
         with socket.socket(family) as asked, suppress(OSError):
             asked.bind((address, port))
             return port
-    raise AssertionError("ports never end")
+    raise AssertionError(f"no port of {address} is free")
 
 
 def _ports() -> Iterator[int]:

@@ -137,12 +137,14 @@ class FrontDoor:
             ProtocolError: the kernel does not answer, or not as a kernel.
         """
         try:
-            return asyncio.run(asyncio.wait_for(self._in_kernel(path, code, token, host, timeout_s), timeout_s))
+            return asyncio.run(asyncio.wait_for(self._in_kernel(path, code, token, host), timeout_s))
         except (OSError, WebSocketException, TimeoutError, ValueError) as error:
             reason = str(error) or f"no answer in {timeout_s:g} s"
-            raise ProtocolError(f"the kernel at {path} does not run code: {reason}") from error
+            raise ProtocolError(
+                f"the kernel at {path} does not run code: {reason}", hint="start a server there and run a cell by hand"
+            ) from error
 
-    async def _in_kernel(self, path: str, code: str, token: str, host: str, timeout_s: float) -> list[dict[str, Any]]:
+    async def _in_kernel(self, path: str, code: str, token: str, host: str) -> list[dict[str, Any]]:
         """Run code over one channel. One thread does it all: OpenSSL's connections do not bear two at once."""
         secure = self.url.startswith("https")
         address, port = self.dial
@@ -154,8 +156,8 @@ class FrontDoor:
             ssl=self._tls() if secure else None,
             additional_headers=_token(token),
             max_size=20_000_000,
-            # a server answers the handshake when the kernel does, which takes its time on a busy machine
-            open_timeout=timeout_s,
+            # a server answers the handshake when the kernel does; one limit holds for all of it
+            open_timeout=None,
         ) as channel:
             request = _execute_request(code)
             await channel.send(json.dumps(request))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 from hubfleet.errors import ProtocolError
 from hubfleet.protocol.front_door import FrontDoor
@@ -52,10 +53,15 @@ def _secured(certificate: Path) -> ssl.SSLContext:
     return context
 
 
+def _ok(connection: ServerConnection, request: Request) -> Response | None:
+    """Answer what is no websocket."""
+    return None if "Upgrade" in request.headers else connection.respond(200, "here")
+
+
 @asynccontextmanager
 async def _front(scheme: str, context: ssl.SSLContext | None) -> AsyncIterator[FrontDoor]:
     """A front door with one kernel behind it."""
-    async with serve(_kernel, "127.0.0.1", 0, ssl=context) as server:
+    async with serve(_kernel, "127.0.0.1", 0, ssl=context, process_request=_ok) as server:
         (listener,) = server.sockets
         yield FrontDoor(f"{scheme}://{HOST}:8443", HOST, listener.getsockname())
 
@@ -66,6 +72,7 @@ async def test_a_cell_gives_its_own_outputs(scheme: str, tmp_path: Path, monkeyp
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     async with _front(scheme, _secured(tmp_path / "own.pem") if scheme == "https" else None) as door:
+        assert (await asyncio.to_thread(door.get, "/")).text == "here"
 
         async def cells() -> list[str]:
             ran = [await asyncio.to_thread(door.execute, CHANNELS, str(n), token="t") for n in range(3)]

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
+from hubfleet.protocol.front_door import FrontDoor
 from machines import Machine
 from programs import Answer, ask, wait_for
 
@@ -18,6 +20,8 @@ class Member:
     name: str
     hub: str = "ocean"
     cookies: dict[str, str] = field(default_factory=dict)
+    _tokens: dict[str, str] = field(default_factory=dict)
+    """Of the own server, by when it started."""
 
     def ask(
         self, method: str, path: str, *, form: Mapping[str, str] | None = None, body: str | None = None, **headers: str
@@ -67,16 +71,28 @@ class Member:
         wait_for("its end", lambda: not self.server(), timeout_s=60, every_s=0.1)
 
     def token_of_server(self) -> str:
-        """Return the token that the own server's code has in hand."""
-        for path in Path("/proc").glob("[0-9]*/environ"):
-            try:
-                variables = dict(item.partition(b"=")[::2] for item in path.read_bytes().split(b"\0"))
-            except OSError:
-                continue
-            here = str(self.fleet.port).encode() in variables.get(b"JUPYTERHUB_PUBLIC_URL", b"")
-            if here and variables.get(b"JUPYTERHUB_USER") == self.name.encode():
-                return variables[b"JUPYTERHUB_API_TOKEN"].decode()
-        raise AssertionError("no server found")
+        """Return the token that the own server's code has in hand, as a cell of a notebook prints it."""
+        started = str(self.server()["started"])
+        if started not in self._tokens:
+            own = json.loads(self.call("POST", f"/users/{self.name}/tokens", {"expires_in": 300}).text)["token"]
+            origin = f"http://{self.hub}.localhost:{self.fleet.port}"
+            door, there = FrontDoor.at(origin), f"{self.name}.{self.hub}.localhost:{self.fleet.port}"
+            kernels = f"/user/{self.name}/api/kernels"
+            kernel = door.call("POST", kernels, token=own, body={}, host=there)["id"]
+            code = "import os; print(os.environ['JUPYTERHUB_API_TOKEN'])"
+            [said] = door.execute(f"{kernels}/{kernel}/channels", code, token=own, host=there)
+            self._tokens[started] = str(said["text"]).strip()
+        return self._tokens[started]
+
+    def processes_of_server(self) -> list[str]:
+        """Return the ids of the processes that see the own home."""
+        [home] = (self.fleet.data / "agents/here/homes" / self.hub).glob(f"{self.name}-*")
+        found = []
+        for path in Path("/proc").glob("[0-9]*/mountinfo"):
+            with suppress(OSError):
+                if f"/{home.name} " in path.read_text():
+                    found.append(path.parent.name)
+        return found
 
 
 def member(fleet: Machine, name: str, *, admin: bool = False, hub: str = "ocean") -> Member:

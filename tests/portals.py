@@ -1,24 +1,17 @@
 """A portal wired with fakes: a hub that answers whose tokens are, agents that only pretend, a browser without pages."""
 
 import asyncio
-import base64
-import hashlib
 import html
 import re
-import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import anyio
 import httpx
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
+from fake_hub import ACCESS, PORTAL, SERVICE_TOKEN, FakeHub
 from hubfleet.model.access import PROMOTE
 from hubfleet.model.settings.portal import PortalSettings
 from hubfleet.portal import app
@@ -28,9 +21,6 @@ from hubfleet.testing.builds import LOCK, FakeBuildAgent
 from hubfleet.testing.clock import FakeClock
 
 ORIGIN = "http://ocean.localhost:8000"
-SERVICE_TOKEN = "service-token-of-the-portal"
-ACCESS = "access:services!service=portal"
-PORTAL = "/services/portal/"
 REPOSITORY = "https://git.test/ann/waves"
 
 
@@ -40,54 +30,6 @@ class QuickClock(FakeClock):
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         await asyncio.sleep(0.002)
-
-
-class FakeHub:
-    """Knows some tokens, and gives one for each code."""
-
-    def __init__(self) -> None:
-        self.tokens: dict[str, dict[str, object]] = {}
-        self.codes: dict[str, tuple[str, str]] = {}
-        """Token and challenge for each code."""
-        self.answers_with = 200
-        self.asked = 0
-        self.app = Starlette(
-            routes=[
-                Route("/hub/api/user", self.user),
-                Route("/hub/api/oauth2/token", self.token, methods=["POST"]),
-            ]
-        )
-
-    def person(self, name: str, *scopes: str, kind: str = "user", groups: Sequence[str] = ()) -> str:
-        """Return a new token of somebody."""
-        token = f"token-of-{name}-{secrets.token_hex(4)}"
-        self.tokens[token] = {"kind": kind, "name": name, "groups": list(groups), "scopes": list(scopes or [ACCESS])}
-        return token
-
-    async def user(self, request: Request) -> JSONResponse:
-        self.asked += 1
-        if self.answers_with != 200:
-            return JSONResponse({}, self.answers_with)
-        model = self.tokens.get(request.headers["authorization"].partition(" ")[2])
-        return JSONResponse({"status": 403}, 403) if model is None else JSONResponse(model)
-
-    async def token(self, request: Request) -> JSONResponse:
-        form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
-        token, challenge = self.codes.pop(form["code"], ("", ""))
-        digest = hashlib.sha256(form["code_verifier"].encode()).digest()
-        right = base64.urlsafe_b64encode(digest).decode().rstrip("=") == challenge
-        known = (form["client_id"], form["client_secret"]) == ("service-portal", SERVICE_TOKEN)
-        if not (right and known and form["redirect_uri"] == f"{PORTAL}oauth_callback"):
-            return JSONResponse({"error": "invalid_grant"}, 400)
-        return JSONResponse({"access_token": token, "token_type": "Bearer"})
-
-    def authorize(self, location: str, token: str) -> str:
-        """Return where the hub sends a browser back to, once its person has signed in."""
-        asked = {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
-        assert asked["code_challenge_method"] == "S256"
-        code = secrets.token_hex(4)
-        self.codes[code] = (token, asked["code_challenge"])
-        return f"{asked['redirect_uri']}?code={code}&state={asked['state']}"
 
 
 class Browser(httpx.AsyncClient):

@@ -30,6 +30,10 @@ class OwnSpawner(Protocol):
     def ready(self) -> bool:
         """Whether it answered."""
 
+    @property
+    def repository(self) -> str:
+        """The address of the repository whose files it has; empty: of none."""
+
     async def poll_and_notify(self) -> int | None:
         """Let JupyterHub look at once."""
 

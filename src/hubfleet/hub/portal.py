@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from hubfleet.hub import roles
 from hubfleet.hub.document import PortalDocument
+from hubfleet.model import guests
 from hubfleet.model.access import PROMOTE
 from hubfleet.model.settings.hub import HubProgram
 from hubfleet.protocol.portal_api import PortalApi
@@ -23,6 +24,13 @@ TOKEN = "hub-token"  # noqa: S105 - a file's name
 PROMOTERS = "hubfleet-promoters"
 """The role of the hub's admins beside their own."""
 ACCESS = f"access:services!service={SERVICE}"
+OVER_GUESTS = tuple(
+    f"{scope}!user={guests.name(place)}"
+    for place in range(1, guests.PLACES_MAX + 1)
+    for scope in ("admin:users", "servers", "tokens")
+)
+"""The portal's own rights: over temporary users, and nobody else. It has them where there are none now, too, since some
+may be left of yesterday's settings."""
 
 
 def set_up(c: Any, program: HubProgram, secret: Callable[[str], str]) -> None:
@@ -46,7 +54,7 @@ def set_up(c: Any, program: HubProgram, secret: Callable[[str], str]) -> None:
         # a portal that is down holds the hub's own start up for no longer
         "timeout": 1,
     }
-    roles.add_service(c, service, ())
+    roles.add_service(c, service, OVER_GUESTS)
     # where BinderHubs that are services of a hub are, and their clients look
     binder = {"name": "binder", "url": program.portal_url, "api_token": secret("binder-token"), "display": False}
     roles.add_service(c, {**binder, "timeout": 1}, ())

@@ -46,6 +46,10 @@ def build(
             plain[name] = value
         else:
             hidden[name] = SecretStr((secrets / value.file_name).read_text().rstrip("\n"))
+    anonymous = hub.features.builds.anonymous if hub.features.builds and person.guest else None
+    if anonymous is not None:
+        # who has no session at the hub shows the server its token this way once, and has a cookie from then on
+        plain["JUPYTERHUB_ALLOW_TOKEN_IN_URL"] = "1"  # noqa: S105 - a switch
     return ServerRequest(
         hub=hub.name,
         person=person.name,
@@ -60,12 +64,15 @@ def build(
         home_quota_gib=hub.home.quota_gib,
         content=chosen.files.content,
         fresh_home=chosen.files.fresh_home,
+        allowed_origins=list(anonymous.origins) if anonymous else [],
         secrets=ServerSecrets(api_token=SecretStr(api_token), variables=hidden),
     )
 
 
 def shared_folders(hub: Hub, person: Person) -> list[SharedFolder]:
-    """Return the folders that a person sees, and whether he may write."""
+    """Return the folders that a person sees, and whether he may write; a guest sees none."""
+    if person.guest:
+        return []
     mine = set(person.groups)
     return [
         SharedFolder(name=name, writable=person.admin or bool(mine & set(folder.writers)))

@@ -16,13 +16,14 @@ from jupyterhub.utils import url_path_join
 
 from hubfleet._kit import names
 from hubfleet.errors import ChoiceError, HubfleetError, TemporaryError
-from hubfleet.hub import failures, requests, software, spawn_page
+from hubfleet.hub import crowds, failures, requests, software, spawn_page
 from hubfleet.hub.agents import AgentLink, Seen
 from hubfleet.hub.context import HubContext
 from hubfleet.hub.document import FRESH_S
 from hubfleet.hub.roles import CHECK_USER
 from hubfleet.hub.stops import Stop
 from hubfleet.model.document import HubDocument
+from hubfleet.model.guests import is_guest
 from hubfleet.policy.choices import Chosen, Person
 from hubfleet.policy.environments import overrides
 from hubfleet.policy.validate import validate
@@ -71,6 +72,15 @@ class AgentSpawner(Spawner):
         options = self.orm_spawner.user_options if self.orm_spawner else None
         chosen = self._cluster or str((options or {}).get("cluster", ""))
         return chosen if chosen in self.context.links else self.context.settings.agents[0].cluster
+
+    @property
+    def repository(self) -> str:
+        """The address of the repository whose files it has, or is about to have; empty: of none."""
+        content = self._choice.files.content if self._choice else None
+        if content is not None:
+            return content.repository
+        asked = (self.orm_spawner.user_options or {}).get("content") if self.orm_spawner else None
+        return str(asked.get("repository", "")) if isinstance(asked, dict) else ""
 
     # what JupyterHub keeps
 
@@ -125,6 +135,8 @@ class AgentSpawner(Spawner):
             self._choice = validate(self.context.settings.hub, overrides(told), self._person(), user_options)
         except ChoiceError as error:
             raise failures.StartError(error.message, hint=error.hint, reason="choice", status_code=422) from error
+        others = [spawner.repository for spawner in self.context.spawners if spawner.active and spawner is not self]
+        crowds.check(self.context.settings.hub, self.repository, others)
 
     # life
 
@@ -202,6 +214,8 @@ class AgentSpawner(Spawner):
         """Return the server's owner as policy sees him; the proof's own user may choose everything."""
         user = self.user.orm_user
         groups = frozenset(group.name for group in user.groups)
+        if is_guest(user.name):
+            return Person(user.name, guest=True)
         return Person(user.name, groups, admin=bool(user.admin) or user.name == CHECK_USER)
 
     def _query(self) -> dict[str, list[str]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from hubfleet.model.features import Builds
 from hubfleet.model.hub import Hub
 from hubfleet.model.program import HealthCheck, Program
 from hubfleet.model.settings.hub import AgentAddress
@@ -66,6 +67,7 @@ def programs(fleet: str, hub: Hub, machine: Machine) -> Iterable[Program]:
 
 
 def _settings(fleet: str, hub: Hub, machine: Machine) -> PortalSettings:
+    builds = hub.features.builds or Builds()
     folder = f"{machine.data}/secrets/{folder_of_secrets(hub)}"
     return PortalSettings(
         fleet=fleet,
@@ -89,7 +91,10 @@ def _settings(fleet: str, hub: Hub, machine: Machine) -> PortalSettings:
         ),
         named_servers=hub.named_servers,
         profiles={name: title_of(name, profile) for name, profile in hub.profiles.items()},
-        conda=hub.features.builds.conda if hub.features.builds else "channels",
+        conda=builds.conda,
+        repositories=builds.repositories,
+        blocked_repositories=builds.blocked_repositories,
+        anonymous=builds.anonymous,
         folder=f"{machine.data}/portals/{hub.name}",
         secrets=folder,
     )

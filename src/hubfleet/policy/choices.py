@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from hubfleet.model.features import guests_profile
 from hubfleet.model.hub import Hub
 from hubfleet.model.overrides import Overrides
 from hubfleet.model.profile import App, Choice, Option, Profile, Resources
@@ -22,6 +23,8 @@ class Person:
     name: str
     groups: frozenset[str] = frozenset()
     admin: bool = False
+    guest: bool = False
+    """Whether they never signed in, and get one temporary server."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def title_of(name: str, thing: Profile | Option | Choice) -> str:
 
 def _profile(hub: Hub, name: str, profile: Profile, overrides: Overrides, person: Person) -> ProfileOffer:
     options = tuple(_option(key, option, person) for key, option in profile.options.items())
-    refused = _group_reason(profile.groups, person)
+    refused = _group_reason(profile.groups, person) or _guest_reason(hub, name, person)
     if not refused and name in overrides.hidden_profiles and not person.admin:
         refused = "the hub's admins do not offer it just now"
     blocked = next((option for option in options if not option.default), None)
@@ -159,6 +162,15 @@ def _option(name: str, option: Option, person: Person) -> OptionOffer:
 def _cluster(name: str, profile: Profile) -> ClusterOffer:
     refused = f"runs on {', '.join(profile.clusters)} only" if profile.clusters and name not in profile.clusters else ""
     return ClusterOffer(name, refused)
+
+
+def _guest_reason(hub: Hub, profile: str, person: Person) -> str:
+    if not person.guest:
+        return ""
+    anonymous = hub.features.builds.anonymous if hub.features.builds else None
+    if anonymous is None:
+        return "this hub is for people who sign in"
+    return "" if guests_profile(hub.profiles, anonymous) == profile else "only for people who sign in"
 
 
 def _group_reason(groups: Iterable[str], person: Person) -> str:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from hubfleet.errors import ChoiceError
 from hubfleet.model.content import Content
 from hubfleet.model.hub import Hub
+from hubfleet.model.repositories import taken
 
 OWN, FRESH = "own", "fresh"
 """The person's lasting home, or an empty folder that goes when the server stops."""
@@ -23,15 +24,19 @@ class Files:
     """Whether its home is empty and goes when it stops."""
 
 
-def files(hub: Hub, asked: Mapping[str, object]) -> Files:
+def files(hub: Hub, asked: Mapping[str, object], *, guest: bool = False) -> Files:
     """Return which files a person asks for, by `content` (a map as of `Content`) and `home` (`own` or `fresh`).
+
+    A guest has no lasting home.
 
     Raises:
         ChoiceError: which field is wrong, and why.
     """
-    home = asked.get("home", OWN)
+    home = asked.get("home", FRESH if guest else OWN)
     if home not in {OWN, FRESH}:
         raise ChoiceError("home", f"there is no home {str(home)[:60]!r}", hint=f"choose {OWN} or {FRESH}")
+    if guest and home == OWN:
+        raise ChoiceError("home", "a temporary user has no lasting home", hint=f"choose {FRESH}")
     return Files(_content(hub, asked.get("content")), home == FRESH)
 
 
@@ -40,9 +45,13 @@ def _content(hub: Hub, asked: object) -> Content | None:
         return None
     if not hub.features.builds:
         raise ChoiceError("content", "servers of this hub start without a repository's files")
+    builds = hub.features.builds
     try:
-        return Content.model_validate(asked)
+        content = Content.model_validate(asked)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in ("content", *first["loc"]))
         raise ChoiceError(field, first["msg"].removeprefix("Value error, ")) from error
+    if not taken(content.repository, only=builds.repositories, never=builds.blocked_repositories):
+        raise ChoiceError("content", "this hub does not take this repository", hint="ask its admins")
+    return content

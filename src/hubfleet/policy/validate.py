@@ -48,7 +48,7 @@ def validate(hub: Hub, overrides: Overrides, person: Person, asked: Mapping[str,
     promoted = overrides.environments.get(offer.name, "")
     if promoted and not environment_refused(hub, promoted):
         profile = profile.model_copy(update={"environment": promoted})
-    found = files(hub, asked)
+    found = files(hub, asked, guest=person.guest)
     return replace(_chosen(profile, offer.name, cluster, answers, environment), files=found)
 
 

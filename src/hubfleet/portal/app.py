@@ -28,12 +28,14 @@ from hubfleet.portal.features.builds.binder import routes as binder
 from hubfleet.portal.features.builds.binder.launching import Launching
 from hubfleet.portal.features.builds.builds import Builds
 from hubfleet.portal.features.builds.environments import Environments
+from hubfleet.portal.features.builds.guests import EVERY_S as GUESTS_EVERY_S
+from hubfleet.portal.features.builds.guests import Guests
 from hubfleet.portal.features.builds.profiles import KEEP_EVERY_S, Profiles
 from hubfleet.portal.features.builds.sending import EVERY_S, Sending
 from hubfleet.portal.forgery import Forgery
 from hubfleet.portal.limits import SmallBodies
 from hubfleet.portal.look import PAGES, Look
-from hubfleet.portal.people import PREFIX, People
+from hubfleet.portal.people import PREFIX, People, Person
 from hubfleet.portal.sealing import Seal, derived
 from hubfleet.portal.settings import cookie_key, service_token
 from hubfleet.portal.sign_in import ATTEMPT_S, SESSION_S, START, SignIn
@@ -118,7 +120,15 @@ async def wired(
         sending = Sending(agents, records, clock)
         builds = Builds(settings, agents=agents, records=records, sending=sending, clock=clock)
         app.state.builds, app.state.environments = builds, Environments(records)
-        app.state.launching = Launching(builds, hub, clock, named=settings.named_servers > 0)
+        guests = Guests(
+            settings.anonymous,
+            hub,
+            service_token(settings),
+            forget=lambda name: builds.forget(Person(name)),
+            clock=clock,
+        )
+        app.state.guests = guests
+        app.state.launching = Launching(builds, hub, guests, clock, named=settings.named_servers > 0)
         app.state.profiles = profiles = Profiles(settings.profiles, records, sending, clock)
         app.state.sending = sending
         ending.push_async_callback(builds.close)
@@ -126,6 +136,7 @@ async def wired(
         async with aio.background(
             sending=aio.guarded("sending", sending.round, every_s=EVERY_S, clock=clock),
             keeping=aio.guarded("keeping", profiles.keep, every_s=KEEP_EVERY_S, clock=clock),
+            guests=aio.guarded("guests", guests.round, every_s=GUESTS_EVERY_S, clock=clock),
         ):
             yield Portal(app, builds, records)
 

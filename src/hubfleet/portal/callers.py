@@ -17,6 +17,14 @@ async def caller(request: Request) -> Person:
     return found
 
 
+def address_of(request: Request) -> str:
+    """Return the address of the network that a request comes from, as HAProxy saw it: what others say it removes."""
+    seen = request.headers.getlist("x-forwarded-for")
+    if seen:
+        return seen[-1].rpartition(",")[2].strip()
+    return request.client.host if request.client else ""
+
+
 async def changer(request: Request, person: Annotated[Person, Depends(caller)]) -> Person:
     """Return who calls, once it is sure that they mean it."""
     request.app.state.forgery.check(request, person, request.headers.get(forgery.HEADER, ""))

@@ -4,18 +4,21 @@ https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 from urllib.parse import quote
 
 import httpx
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError
 
 from hubfleet.errors import ProtocolError, RefusedError, UnreachableError
 from hubfleet.model.base import Message
 from hubfleet.protocol.client import LIMITS
 
+PEOPLE_MAX = 200
+"""What JupyterHub gives at most in one answer."""
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 _TOKEN = re.compile(r"[\x21-\x7e]{1,1000}")
 
@@ -36,6 +39,8 @@ class HubServer(Message):
     pending: str | None = None
     full_url: str | None = None
     """Where people find it, with a slash at the end."""
+    started: datetime | None = None
+    last_activity: datetime | None = None
     user_options: dict[str, object] = {}
 
 
@@ -55,9 +60,15 @@ class Place:
 
 
 class HubPerson(Message):
-    """`GET /hub/api/users/NAME`."""
+    """`GET /hub/api/users/NAME`, and one of the list `GET /hub/api/users`."""
 
+    name: str = ""
+    created: datetime | None = None
+    last_activity: datetime | None = None
     servers: dict[str, HubServer] = {}
+
+
+_PEOPLE = TypeAdapter(list[HubPerson])
 
 
 class HubApi:
@@ -149,6 +160,66 @@ class HubApi:
             return HubPerson.model_validate_json(answer.text).servers.get(place.server)
         except ValidationError as error:
             raise ProtocolError("the hub's answer names no person") from error
+
+    async def people(self, token: str) -> list[HubPerson]:
+        """Return the people whom a token may see, as many as one answer holds.
+
+        Raises:
+            RefusedError: the token may see nobody.
+            UnreachableError: the hub does not answer just now.
+        """
+        answer = await self._send("GET", f"users?limit={PEOPLE_MAX}", headers={"Authorization": f"token {token}"})
+        if not answer.is_success:
+            raise RefusedError(_said(answer), status=answer.status_code)
+        try:
+            return _PEOPLE.validate_json(answer.text)
+        except ValidationError as error:
+            raise ProtocolError("the hub's answer names no people") from error
+
+    async def make_person(self, token: str, name: str) -> None:
+        """Make a user.
+
+        Raises:
+            RefusedError: there is one of this name (409), or the token may not.
+            UnreachableError: the hub does not answer just now.
+        """
+        path = f"users/{quote(name, safe='')}"
+        answer = await self._send("POST", path, headers={"Authorization": f"token {token}"})
+        if not answer.is_success:
+            raise RefusedError(_said(answer), status=answer.status_code)
+
+    async def remove_person(self, token: str, name: str) -> bool:
+        """Remove a user with their server and tokens; say whether they are gone, or it has to be asked for again.
+
+        Raises:
+            UnreachableError: the hub does not answer just now.
+        """
+        path = f"users/{quote(name, safe='')}"
+        answer = await self._send("DELETE", path, headers={"Authorization": f"token {token}"})
+        return answer.is_success or answer.status_code == httpx.codes.NOT_FOUND
+
+    async def make_token(self, token: str, name: str, *, scopes: Sequence[str], lasts_s: int, note: str) -> SecretStr:
+        """Return a new token of a user's.
+
+        Args:
+            token: whose holder may make it.
+            name: the user.
+            scopes: all that it may do.
+            lasts_s: when it ends by itself.
+            note: what lists of tokens say of it.
+
+        Raises:
+            RefusedError: there is no such user, or the token may not.
+            UnreachableError: the hub does not answer just now.
+        """
+        path, body = f"users/{quote(name, safe='')}/tokens", {"scopes": [*scopes], "expires_in": lasts_s, "note": note}
+        answer = await self._send("POST", path, headers={"Authorization": f"token {token}"}, body=body)
+        if not answer.is_success:
+            raise RefusedError(_said(answer), status=answer.status_code)
+        try:
+            return SecretStr(str(answer.json()["token"]))
+        except (ValueError, KeyError, TypeError):
+            raise ProtocolError("the hub's answer holds no token") from None
 
     async def _send(
         self,

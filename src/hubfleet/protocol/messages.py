@@ -110,6 +110,9 @@ class ServerRequest(Message):
     """Files that the server finds in a folder of its home; None: what is there already."""
     fresh_home: bool = False
     """Start in an empty folder that goes when the server stops (temporary users, unknown repositories)."""
+    allowed_origins: list[str] = []
+    """Whose pages, beside its own, may use the server with a token in hand (CORS), such as `https://docs.example.org`;
+    `*`: anybody's. Temporary users' servers only."""
     secrets: ServerSecrets
 
     def options(self) -> str:

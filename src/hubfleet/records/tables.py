@@ -6,12 +6,12 @@ from typing import Unpack
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy import ColumnElement, exists, or_, select, true
 from sqlalchemy.orm import Session, defer
 
 from hubfleet.model.sharing import EVERYBODY, with_group
 from hubfleet.records.entries import BuildChanges, BuildEntry, EnvironmentChanges, EnvironmentEntry, Reader
-from hubfleet.records.models import BuildRow, EnvironmentRow
+from hubfleet.records.models import BuildRow, EnvironmentRow, PromotionRow
 from hubfleet.records.promotions import Promotions
 
 NAME_MAX = 100
@@ -64,6 +64,24 @@ class Tables:
         if person is not None:
             query = query.where(BuildRow.person == person)
         return [BuildEntry.model_validate(row) for row in self._session.scalars(query)]
+
+    def forget(self, person: str) -> bool:
+        """Remove somebody's environments, and their builds that are over; say whether nothing of theirs is left.
+
+        A build from which somebody's profile has its environment stays.
+        """
+        for made in self._session.scalars(select(EnvironmentRow).where(EnvironmentRow.owner == person)):
+            self._session.delete(made)
+        self._session.flush()
+        elsewhere = (EnvironmentRow.made_from == BuildRow.id, PromotionRow.build == BuildRow.id)
+        builds = select(BuildRow).where(BuildRow.person == person, *(~exists().where(use) for use in elsewhere))
+        left = False
+        for build in self._session.scalars(builds):
+            if build.ended is None:
+                left = True
+            else:
+                self._session.delete(build)
+        return not left
 
     def lock(self, digest: str) -> str:
         """Return the lock of an environment, whoever has it; empty: no record holds it."""

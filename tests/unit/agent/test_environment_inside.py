@@ -1,5 +1,6 @@
 """What a server with an environment sees and is told, besides what each server does."""
 
+import json
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -54,3 +55,26 @@ def test_one_without_a_python_kernel_is_refused_and_the_base_software_never(tmp_
     assert "ipykernel" in refused.value.hint
     (tmp_path / "lib/python3.12/site-packages/ipykernel/kernelapp.py").touch()
     inside.require_kernel(launched(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("origins", "told"),
+    [
+        ([], None),
+        (["*"], {"allow_origin": "*", "allow_credentials": False}),
+        (
+            ["https://docs.example.org", "http://a.test:8000"],
+            {
+                "allow_origin_pat": r"^(?:https://docs\.example\.org|http://a\.test:8000)$",
+                "allow_credentials": False,
+            },
+        ),
+    ],
+)
+def test_other_origins_are_named_to_the_server_where_there_are_some(
+    origins: list[str], told: dict[str, object] | None
+) -> None:
+    """In a file of the machine's; every other server has none."""
+    request = LaunchRequest(number(), wanted(allowed_origins=origins), 200_000, Path("/homes/a"), BASE)
+    text = inside.box(request, (), INSIDE).texts.get("/etc/jupyter/jupyter_server_config.json")
+    assert (None if text is None else json.loads(text)) == (None if told is None else {"ServerApp": told})

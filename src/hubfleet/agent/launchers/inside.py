@@ -1,6 +1,7 @@
 """What one server sees and is told inside its sandbox, from its request; reads nothing but the start program."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -34,6 +35,7 @@ runpy.run_module("jupyterhub.singleuser", run_name="__main__", alter_sys=True)
 # JupyterLab would ask each person at first whether it may fetch news, and tell of versions they cannot install
 _LAB_SETTINGS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 _LAB_SETTINGS_FILE = "/etc/jupyter/labconfig/default_setting_overrides.json"
+_SERVER_SETTINGS_FILE = "/etc/jupyter/jupyter_server_config.json"
 _NAME_DIGITS = 12
 START_SCRIPT_S = 90.0
 """How long a repository's `start` may take; shorter than what a whole start may, so that the reason is told."""
@@ -85,6 +87,8 @@ def box(request: LaunchRequest, system: Sequence[Bind], setting: Setting) -> San
     texts = sandbox.accounts(uid, {gid: name for name, gid in request.groups.items()} if setting.as_root else {})
     texts["/etc/resolv.conf"] = "".join(f"nameserver {server}\n" for server in setting.name_servers)
     texts[_LAB_SETTINGS_FILE] = json.dumps(_LAB_SETTINGS)
+    if request.request.allowed_origins:
+        texts[_SERVER_SETTINGS_FILE] = json.dumps({"ServerApp": _open_to(request.request.allowed_origins)})
     texts[str(START_PROGRAM)] = Path(singleuser.__file__).read_text()
     texts[str(KERNEL_PROGRAM)] = Path(kernel.__file__).read_text()
     if request.start_script:
@@ -119,6 +123,17 @@ def instructions(request: LaunchRequest, facts: Mapping[str, str], setting: Sett
         "variables": {**setting.variables, **variables(request, facts, setting)},
         "command": [*_around(request), str(request.prefix / "bin" / "python"), "-c", _SERVER],
     }
+
+
+def _open_to(origins: Sequence[str]) -> dict[str, object]:
+    """Return the server's settings by which pages of other origins may use it with a token, and never with cookies.
+
+    https://jupyter-server.readthedocs.io/en/latest/other/full-config.html, `ServerApp.allow_origin`.
+    """
+    if "*" in origins:
+        return {"allow_origin": "*", "allow_credentials": False}
+    pattern = "|".join(re.escape(origin) for origin in origins)
+    return {"allow_origin_pat": f"^(?:{pattern})$", "allow_credentials": False}
 
 
 def _around(request: LaunchRequest) -> list[str]:

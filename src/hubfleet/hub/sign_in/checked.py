@@ -18,6 +18,7 @@ from traitlets import Any as AnyTrait
 from hubfleet.hub.roles import CHECK_USER
 from hubfleet.hub.sign_in.rights import Rights
 from hubfleet.model import person_names
+from hubfleet.model.guests import is_guest
 
 Model = dict[str, Any]
 """JupyterHub's own dictionary of a person who signs in: name, admin, groups, auth_state."""
@@ -38,12 +39,12 @@ class Checked(Authenticator):
         return person_names.valid(username) and bool(super().validate_username(username))
 
     def check_blocked_users(self, username: str, authentication: Model | None = None) -> bool:
-        """Say whether the name may be signed in with at all: never the one that proves hubs."""
-        return username != CHECK_USER and bool(super().check_blocked_users(username, authentication))
+        """Say whether the name may be signed in with at all: never the one that proves hubs, nor a guest's."""
+        return not _without_sign_in(username) and bool(super().check_blocked_users(username, authentication))
 
     async def check_allowed(self, username: str, authentication: Model | None = None) -> bool:
         """Say whether the person is let in by name, by group, or by the sign-in's own rule."""
-        if authentication is None or username == CHECK_USER:
+        if authentication is None or _without_sign_in(username):
             return False
         groups = authentication.get("groups") or ()
         if self.allow_all or username in self.allowed_users | self.admin_users or self.rights.allow(groups):
@@ -69,6 +70,9 @@ class Checked(Authenticator):
 
     async def refresh_user(self, user: Any, handler: Any = None, **_: Any) -> Model | bool:
         """Ask again who the person is and what they may; False for who may nothing any more, or must sign in again."""
+        if is_guest(user.name):
+            # what they may is what their one token says, as long as the hub has such people at all
+            return bool(self.rights.guests)
         if user.name == CHECK_USER:
             return True
         fresh = await self.prove_again(user, handler)
@@ -107,7 +111,7 @@ class Checked(Authenticator):
         super().add_user(user)
         person = getattr(user, "orm_user", user)
         session = object_session(person)
-        if person.name == CHECK_USER or session is None:
+        if _without_sign_in(person.name) or session is None:
             return
         had, admin = {group.name for group in person.groups}, person.name in self.admin_users
         wanted = self.rights.groups_of(person.name, had)
@@ -117,6 +121,10 @@ class Checked(Authenticator):
             person.admin = admin
             roles.assign_default_roles(session, entity=person)
         session.commit()
+
+
+def _without_sign_in(name: str) -> bool:
+    return name == CHECK_USER or is_guest(name)
 
 
 def _group(session: Any, name: str) -> Any:

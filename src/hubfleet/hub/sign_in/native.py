@@ -23,6 +23,7 @@ from hubfleet.hub.roles import CHECK_USER
 from hubfleet.hub.sign_in import native_pages
 from hubfleet.hub.sign_in.checked import Checked, Model
 from hubfleet.hub.sign_in.pages import TEMPLATES
+from hubfleet.model.guests import is_guest
 from hubfleet.model.settings.hub import HubProgram
 from hubfleet.model.sign_in import Native as NativeSettings
 
@@ -102,7 +103,7 @@ class Native(Checked, _Passwords):
     def problem(self, name: str, password: str, confirmation: str, email: str) -> str:
         """Return why nobody can sign up like this, or nothing."""
         normal = self.normalize_username(name)
-        if not self.validate_username(normal) or normal == CHECK_USER or len(normal) > NAME_MAX:
+        if not self.validate_username(normal) or normal == CHECK_USER or is_guest(normal) or len(normal) > NAME_MAX:
             return "This cannot be a username. Use letters, digits, and . - _ @ without spaces."
         if self.get_user(normal) is not None:
             return "This username is taken. Please choose another one."

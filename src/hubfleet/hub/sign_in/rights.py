@@ -17,6 +17,8 @@ class Rights:
     """Groups to which people belong when their sign-in says so."""
     allowed: frozenset[str]
     """Groups whose members may use the hub."""
+    guests: bool = False
+    """Whether there are temporary users beside those who sign in."""
 
     @classmethod
     def of(cls, hub: Hub) -> Self:
@@ -25,6 +27,7 @@ class Rights:
             members={name: frozenset(group.members) for name, group in hub.groups.items() if group.source == "members"},
             from_sign_in=frozenset(name for name, group in hub.groups.items() if group.source == "sign_in"),
             allowed=frozenset(hub.allow.groups),
+            guests=bool(hub.features.builds and hub.features.builds.anonymous),
         )
 
     def groups_of(self, name: str, said: Iterable[str]) -> frozenset[str]:

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from hubfleet.model.base import StrictModel
 from hubfleet.model.branding import Branding
-from hubfleet.model.features import CondaFrom
+from hubfleet.model.features import Anonymous, CondaFrom
+from hubfleet.model.repositories import RepositoryPattern
 from hubfleet.model.settings.hub import AgentAddress
 
 TOKEN_FILE = "portal-token"  # noqa: S105 - a file's name
@@ -48,6 +49,12 @@ class PortalSettings(StrictModel):
     """How many servers a person may have beside the default one."""
     conda: CondaFrom = "channels-or-pypi"
     """Where the conda packages of an environment.yml are from."""
+    repositories: tuple[RepositoryPattern, ...] = ()
+    """Which repositories are built; empty: any."""
+    blocked_repositories: tuple[RepositoryPattern, ...] = ()
+    """Which never are."""
+    anonymous: Anonymous | None = None
+    """Temporary servers for people who do not sign in; None: they get none."""
     folder: str
     """The portal's own folder."""
     database: str = ""

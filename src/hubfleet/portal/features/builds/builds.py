@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from hubfleet._kit.clock import Clock
 from hubfleet.errors import ProtocolError, RefusedError, UnreachableError
+from hubfleet.model.repositories import taken
 from hubfleet.model.settings.portal import PortalSettings
 from hubfleet.portal.features.builds.agents import BuildAgent, following
 from hubfleet.portal.features.builds.following import Follower
@@ -49,6 +50,7 @@ class Builds:
         """The hub's clusters and what people call them, the default first."""
         self._hub = settings.hub
         self._conda = settings.conda
+        self._only, self._never = settings.repositories, settings.blocked_repositories
         self._agents = agents
         self._records = records
         self._sending = sending
@@ -69,9 +71,12 @@ class Builds:
         """Begin a build.
 
         Raises:
-            RefusedError: the hub has no such cluster (422), or the person builds too much at once (429).
+            RefusedError: the hub does not take the repository (403) or has no such cluster (422), or the person builds
+                too much at once (429).
             StateError: it cannot be written down; nothing was begun.
         """
+        if not taken(wanted.repository, only=self._only, never=self._never):
+            raise RefusedError("this hub does not take this repository", status=403, hint="ask its admins")
         cluster = wanted.cluster or next(iter(self._agents))
         if cluster not in self._agents:
             raise RefusedError(
@@ -151,6 +156,13 @@ class Builds:
             _log.info("build %s cannot be stopped yet: %s", build, error)
         self._turns.next()
         return entry
+
+    async def forget(self, person: Person) -> bool:
+        """Stop somebody's builds and remove what they have; say whether nothing is left."""
+        for entry in await self._records.run(lambda tables: tables.unfinished(person.name)):
+            if not entry.stop_wanted:
+                await self.stop(person, entry.id)
+        return await self._records.run(lambda tables: tables.forget(person.name))
 
     async def events(self, entry: BuildEntry, *, since: int) -> AsyncIterator[BuildEvent]:
         """Yield a build's events after a number as they come, and end after the last.

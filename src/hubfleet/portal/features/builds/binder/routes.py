@@ -15,11 +15,14 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 
 from hubfleet import __version__
 from hubfleet.errors import HubfleetError, RefusedError
+from hubfleet.portal.callers import address_of
 from hubfleet.portal.features.builds.binder import phases, providers
-from hubfleet.portal.features.builds.binder.launching import Asked, Launching
+from hubfleet.portal.features.builds.binder.launching import Asked, Launching, words
 from hubfleet.portal.features.builds.binder.phases import Phase
+from hubfleet.portal.features.builds.binder.providers import Source
+from hubfleet.portal.features.builds.guests import Guests
 from hubfleet.portal.people import PREFIX as PORTAL
-from hubfleet.portal.people import People
+from hubfleet.portal.people import People, Person
 
 PREFIX = "/services/binder"
 KEEP_ALIVE_S = 25.0
@@ -43,8 +46,18 @@ async def build(request: Request, provider: str, build_only: bool = False) -> Re
     except HubfleetError as error:
         # BinderHub's clients read errors as events too
         status = error.status if isinstance(error, RefusedError) else 503
-        return _stream(_one(phases.failed(error.message, status=status)), launching)
-    return _stream(launching.phases(asked), launching)
+        answer = _stream(_one(phases.failed(words(error), status=status)), launching)
+    else:
+        answer = _stream(launching.phases(asked), launching)
+    if "authorization" not in request.headers:
+        answer.headers.update(_open_to(request))
+    return answer
+
+
+@routes.options("/build/{provider}/{spec:path}")
+async def preflight(request: Request) -> Response:
+    """Tell browsers what pages of other origins may send: nothing that proves who somebody is."""
+    return Response(headers={**_open_to(request), "Access-Control-Allow-Headers": "cache-control"})
 
 
 @routes.get("/v2/{provider}/{spec:path}")
@@ -92,11 +105,35 @@ async def health() -> Response:
 async def _asked(request: Request, provider: str, build_only: bool) -> Asked:
     found = providers.source(provider, _raw_spec(request, "build", provider))
     header = request.headers.get("authorization")
-    if header is None:
-        raise RefusedError("a token of the hub is needed, as `Authorization: Bearer TOKEN`", status=403)
-    person = await cast(People, request.app.state.people).who(request)
     base = f"{request.app.state.forgery.origin}{PREFIX}/"
+    if header is None:
+        return await _guests_ask(request, found, build_only, base)
+    person = await cast(People, request.app.state.people).who(request)
     return Asked(found, person, header.partition(" ")[2].strip(), build_only, base)
+
+
+async def _guests_ask(request: Request, found: Source, build_only: bool, base: str) -> Asked:
+    guests = cast(Guests, request.app.state.guests)
+    if not guests.welcome or build_only:
+        raise RefusedError("a token of the hub is needed, as `Authorization: Bearer TOKEN`", status=403)
+    origin = request.headers.get("origin")
+    if origin is None and request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+        # a page elsewhere that asks so that its browser says no origin, and could not read the answer
+        origin = "null"
+    if origin not in {None, request.app.state.forgery.origin} and not guests.allows(str(origin)):
+        raise RefusedError("pages of this origin may not use this hub", status=403, hint="its admins can allow it")
+    guest = await guests.admit(found.repository, address_of(request))
+    return Asked(found, Person(guest.name), guests.token, build_only, base, guest)
+
+
+def _open_to(request: Request) -> dict[str, str]:
+    """Return the headers by which a page of another origin may read the answer, if it is one that the hub names.
+
+    Never with credentials: what a browser sends by itself counts for nothing here.
+    """
+    origin = request.headers.get("origin", "")
+    allowed = cast(Guests, request.app.state.guests).allows(origin)
+    return {"Vary": "Origin"} | ({"Access-Control-Allow-Origin": origin} if origin and allowed else {})
 
 
 def _raw_spec(request: Request, page: str, provider: str) -> str:

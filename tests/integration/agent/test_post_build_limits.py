@@ -14,7 +14,8 @@ from agents import wait_for
 from environments import PYTHON
 from hubfleet._kit import process
 from hubfleet.agent.environments import locks
-from hubfleet.agent.environments.post_build import Limits, PostBuilds, remove
+from hubfleet.agent.environments.confined import Limits, remove
+from hubfleet.agent.environments.post_build import PostBuilds
 from hubfleet.agent.environments.realise import MARKER, Builder
 from hubfleet.agent.environments.realised import Realised
 from hubfleet.agent.environments.workshop import Workshop

@@ -53,9 +53,9 @@ async def test_an_environment_file_is_read_in_the_sandbox(workshop: Workshop) ->
 async def test_refusals_come_word_for_word(workshop: Workshop) -> None:
     """File, line and what to do instead."""
     with pytest.raises(BuildError) as caught:
-        await Reader(workshop, CHANNELS).read(repository(requirements_txt="six\n-e .\n"))
-    assert "line 2 of requirements.txt" in caught.value.message
-    assert caught.value.hint == "name a version from the package index instead of '-e .'"
+        await Reader(workshop, CHANNELS).read(repository(requirements_txt="six\n-e ../x\n"))
+    assert caught.value.message == "line 2 of requirements.txt: this leads out of the repository: '-e ../x'"
+    assert caught.value.hint == "name a folder of the repository, such as `-e .`"
 
 
 async def test_what_was_read_is_not_read_again(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,11 +63,11 @@ async def test_what_was_read_is_not_read_again(workshop: Workshop, monkeypatch: 
     known = Reader(workshop, CHANNELS)
     await known.read(repository(requirements_txt="six\n"))
     with pytest.raises(BuildError):
-        await known.read(repository(requirements_txt="-e .\n"))
+        await known.read(repository(requirements_txt="-e ..\n"))
     monkeypatch.setattr(Workshop, "run", None)
     assert (await known.read(repository(requirements_txt="six\n"))).paths == ["requirements.txt"]
     with pytest.raises(BuildError, match="line 1 of requirements"):
-        await known.read(repository(requirements_txt="-e .\n"))
+        await known.read(repository(requirements_txt="-e ..\n"))
 
 
 async def test_without_a_sandbox_nothing_is_read() -> None:

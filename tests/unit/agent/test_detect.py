@@ -8,9 +8,9 @@ import pytest
 from hubfleet.agent.environments import detect
 from hubfleet.agent.environments.conda import CHANNELS
 from hubfleet.agent.environments.explaining import explained
+from hubfleet.agent.environments.questions import cut_off
 from hubfleet.agent.environments.repositories import check_address, check_ref, failure
-from hubfleet.agent.environments.resolve import cut_off
-from hubfleet.agent.environments.specification import Fetched, SourceFile, Specification
+from hubfleet.agent.environments.specification import Fetched, Own, SourceFile, Specification
 from hubfleet.errors import BuildError
 
 JUNE = datetime(2024, 6, 1, tzinfo=UTC)
@@ -45,11 +45,35 @@ def test_the_newest_of_all_files_counts_for_the_date() -> None:
     assert specification(fetched).changed == JUNE
 
 
-def test_setup_py_is_not_counted_beside_a_list_of_packages() -> None:
-    """requirements.txt says what to install, and the log says that the project itself is not."""
+def test_setup_py_is_installed_too_beside_a_list_of_packages() -> None:
+    """In the root, as repo2docker has it; a list in binder/ counts alone."""
     found = specification(repository(requirements_txt="numpy\n", setup_py="x"))
-    assert (found.paths, found.requirements) == (["requirements.txt"], ())
-    assert "the project of setup.py is not installed" in found.notes[0]
+    assert (found.paths, found.own) == (["requirements.txt", "setup.py"], (Own("", where="setup.py"),))
+    assert specification(repository("binder", requirements_txt="numpy\n", setup_py="x")).own == ()
+
+
+def test_a_line_for_the_repository_itself_is_read_by_nobody_else() -> None:
+    """All lines that it has, whichever file they are in; each folder is one package, with all of its extras."""
+    own = SourceFile("binder/requirements.txt", "numpy\n-e ..[a] \\\n\n-r more.txt\n", MAY)
+    more = SourceFile("binder/more.txt", "x @ git+https://x.org/ann/tides\n./sub\n.[b]  # it\n", MAY, included=True)
+    fetched = Fetched("c" * 40, "binder", [own, more], "https://x.org/ann/tides.git", packaged=JUNE)
+    found = specification(fetched)
+    assert [(item.folder, item.extras) for item in found.own] == [("", ("a", "b")), ("sub", ())]
+    lines = {(item.path.removeprefix("binder/"), item.number) for item in found.blank}
+    assert lines == {("requirements.txt", 2), ("requirements.txt", 3), *(("more.txt", line) for line in (1, 2, 3))}
+    assert found.own[0].where == "line 2 of binder/requirements.txt"
+    assert "not as an editable one" in found.notes[0]
+
+
+def test_a_pip_part_counts_from_the_folder_of_its_file() -> None:
+    """Where conda runs pip."""
+    text = "dependencies: [numpy, {pip: [six, -e ../, ./sub]}]\n"
+    found = specification(repository("binder", environment_yml=text))
+    assert [item.folder for item in found.own] == ["", "binder/sub"]
+    assert found.conda is not None
+    assert found.conda.pip == ("six",)
+    with pytest.raises(BuildError, match=r"line 1 of environment\.yml: this leads out of the repository"):
+        specification(repository(environment_yml=text))
 
 
 def test_nothing_is_nothing() -> None:
@@ -58,7 +82,7 @@ def test_nothing_is_nothing() -> None:
     assert (found.paths, found.changed) == ([], None)
 
 
-@pytest.mark.parametrize("name", ["conda-lock_yml", "Dockerfile", "apt_txt", "setup_py"])
+@pytest.mark.parametrize("name", ["conda-lock_yml", "Dockerfile", "apt_txt"])
 def test_what_is_not_honoured_is_named(name: str) -> None:
     """Neither is a part of a specification left out without a word."""
     with pytest.raises(BuildError, match=name.replace("_", r"\.")):
@@ -68,10 +92,12 @@ def test_what_is_not_honoured_is_named(name: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "-e .",
-        ".",
-        "./here",
         "../there",
+        "-e ../..",
+        "file:../there",
+        "/there",
+        "-e git+https://example.org/x#egg=x",
+        "./x-1.0-py3-none-any.whl",
         "git+https://example.org/x",
         "x @ https://example.org/x.whl",
         "https://example.org/x.whl",

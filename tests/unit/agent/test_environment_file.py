@@ -93,7 +93,7 @@ def test_what_cannot_be_honoured_is_refused_with_its_line(text: str, said: str) 
 
 
 @pytest.mark.parametrize(
-    "line", ["-e .", "git+https://example.org/x", "x @ https://example.org/x.whl", "--index-url https://x", "./here"]
+    "line", ["-e ..", "git+https://example.org/x", "x @ https://example.org/x.whl", "--index-url https://x", "/here"]
 )
 def test_the_part_of_pip_leads_nowhere_else(line: str) -> None:
     """As in a requirements.txt."""

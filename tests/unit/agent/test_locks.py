@@ -105,3 +105,44 @@ def test_a_post_build_that_names_no_commit_of_one_repository_is_refused(lines: l
     """Before anything is fetched."""
     with pytest.raises(StateError):
         locks.canonical("\n".join([SIX, *lines]))
+
+
+def test_own_packages_stand_after_what_builds_them_and_before_a_post_build() -> None:
+    """They have no hash, as they are made anew; what builds them has, and is in no environment but that one."""
+    wanted = [locks.Own("https://x.org/tides", "a" * 40), locks.Own("https://x.org/tides", "a" * 40, "sub/one")]
+    packages, tools = locks.canonical(BOTH), locks.canonical(f"wheel==1.0 {HASH}\nhatchling==1.27.0 {HASH}\n")
+    found = locks.with_own(packages, tools, wanted)
+    whole = locks.with_post_build(found, locks.PostBuild("https://x.org/tides", "a" * 40))
+    assert whole.splitlines()[-5:] == [
+        f"build:hatchling==1.27.0 {HASH}",
+        f"build:wheel==1.0 {HASH}",
+        f"own:https://x.org/tides@{'a' * 40}",
+        f"own:https://x.org/tides@{'a' * 40}#sub/one",
+        f"postbuild:https://x.org/tides@{'a' * 40}",
+    ]
+    assert locks.canonical("\n".join(reversed(whole.splitlines()))) == whole
+    assert locks.without_post_build(whole) == found
+    assert locks.own(whole) == wanted
+    assert locks.requirements(whole) == f"{SIX}\n"
+    # conda's packages are there when it is built
+    assert locks.tools(whole) == locks.canonical(f"{PYTHON}\n{TZDATA}\n{tools}")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["own:https://x.org/tides@main"],
+        ["own:file:///etc@" + "a" * 40],
+        ["own:https://x.org/a@" + "a" * 40 + "#../b"],
+        ["own:https://x.org/a@" + "a" * 40 + "#b/./c"],
+        ["own:https://x.org/a@" + "a" * 40 + "#/etc"],
+        ["own:https://x.org/a@" + "a" * 40 + "#"],
+        [f"build:wheel==1.0 {HASH}"],
+        ["own:https://x.org/a@" + "a" * 40, "build:wheel==1.0"],
+        [f"own:https://x.org/a@{'a' * 40}#f{number}" for number in range(21)],
+    ],
+)
+def test_an_own_package_that_cannot_be_built_anew_is_refused(lines: list[str]) -> None:
+    """It has to be a folder of a repository at a commit, built by exact packages."""
+    with pytest.raises(StateError):
+        locks.canonical("\n".join([SIX, *lines]))

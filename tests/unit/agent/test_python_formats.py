@@ -7,7 +7,7 @@ import pytest
 
 from hubfleet.agent.environments import detect, merging, python_locks, python_version
 from hubfleet.agent.environments.conda import CHANNELS
-from hubfleet.agent.environments.specification import Fetched, Locked, SourceFile, Specification
+from hubfleet.agent.environments.specification import Fetched, Locked, Own, SourceFile, Specification
 from hubfleet.errors import BuildError
 
 JUNE = datetime(2024, 6, 1, tzinfo=UTC)
@@ -100,11 +100,11 @@ def read(files: dict[str, str], folder: str = "") -> Specification:
 
 
 def test_a_project_asks_for_what_it_depends_on() -> None:
-    """Neither extras nor groups, as `pip install .`; the log says that it is not installed itself."""
+    """Neither extras nor groups, as `pip install .`, and it is installed itself."""
     found = read({"pyproject.toml": PROJECT})
     assert found.requirements == ("numpy>=1.20", 'tomli; python_version < "3.11"')
     assert (found.paths, found.locked) == (["pyproject.toml"], ())
-    assert "the project of pyproject.toml is not installed itself" in found.notes[0]
+    assert found.own == (Own("", where="pyproject.toml"),)
 
 
 def test_a_project_beside_a_list_of_packages_counts_too() -> None:
@@ -117,12 +117,29 @@ def test_a_project_beside_a_list_of_packages_counts_too() -> None:
     assert read({"requirements.txt": "six\n", "pyproject.toml": f"[project]\n{unbuilt}"}).requirements == ()
 
 
-def test_what_a_projects_code_alone_knows_is_left_out_beside_a_list() -> None:
-    """And the log says so."""
+def test_what_a_projects_code_alone_knows_is_left_to_its_build() -> None:
+    """Beside a list of packages or alone, by a pyproject.toml of any kind or a setup.py."""
     dynamic = PROJECT.replace('dependencies = ["numpy', "dynamic = ['dependencies']\nx = [\"numpy")
     found = read({"requirements.txt": "six\n", "pyproject.toml": dynamic})
-    assert (found.paths, found.requirements) == (["requirements.txt"], ())
-    assert "known to its own code only" in found.notes[0]
+    assert (found.paths, found.requirements) == (["requirements.txt", "pyproject.toml"], ())
+    for files in (
+        {"setup.py": "x"},
+        {"pyproject.toml": "[build-system]\nrequires = []\n"},
+        {"pyproject.toml": dynamic},
+    ):
+        assert [own.folder for own in read(files).own] == [""]
+    poetry = read({"pyproject.toml": f"[build-system]\nrequires = ['poetry-core']\n{POETRY}"})
+    assert poetry.own == (Own("", where="pyproject.toml"),)
+
+
+def test_beside_a_lock_the_project_is_installed_where_its_tool_does() -> None:
+    """Uv does, unless it is told that it is no package; a pylock.toml says all that is installed."""
+    files = {"pyproject.toml": PROJECT, "uv.lock": "the lock"}
+    assert len(read(files).own) == 1
+    assert read({**files, "pyproject.toml": f"{PROJECT}[tool.uv]\npackage = false\n"}).own == ()
+    found = read({"pyproject.toml": PROJECT, "pylock.toml": PYLOCK})
+    assert "is not installed itself" in found.notes[0]
+    assert found.own == ()
 
 
 def test_settings_of_tools_ask_for_nothing() -> None:
@@ -138,7 +155,7 @@ def test_settings_of_tools_ask_for_nothing() -> None:
         ({"Pipfile": "[packages]\nsix = '*'\n", "requirements.txt": "-e ."}, ["Pipfile"]),
         ({"requirements.txt": "six", "uv.lock": "the lock"}, ["requirements.txt"]),
         ({"pyproject.toml": PROJECT, "uv.lock": "the lock", "setup.py": ""}, ["uv.lock", "pyproject.toml"]),
-        ({"pyproject.toml": PROJECT, "setup.py": "x"}, ["pyproject.toml"]),
+        ({"pyproject.toml": PROJECT, "setup.py": "x"}, ["pyproject.toml", "setup.py"]),
         ({"pylock.toml": PYLOCK}, ["pylock.toml"]),
         ({"requirements.txt": "six", "runtime.txt": "python-3.11"}, ["requirements.txt", "runtime.txt"]),
     ],
@@ -207,7 +224,7 @@ def test_a_pipfile_without_a_lock_is_a_list() -> None:
             {"pyproject.toml": "[project]\ndynamic = ['dependencies']\n"},
             "what pyproject.toml depends on is known to its own code",
         ),
-        ({"setup.py": "", "pyproject.toml": "[build-system]\n"}, "what setup.py depends on is known to its own code"),
+        ({"pyproject.toml": "[project]\ndynamic = ['dependencies']\n"}, "is known to its own code only"),
         ({"pyproject.toml": POETRY}, "Poetry's own form"),
         (
             {"pyproject.toml": "[project]\ndependencies = ['a']\n[tool.uv.sources]\nA = {git = 'https://x'}\n"},

@@ -8,12 +8,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from posixpath import basename
 
 from hubfleet._kit.clock import Clock
 from hubfleet.agent.bell import Bell
 from hubfleet.agent.environments import choosing, detect, locks
 from hubfleet.agent.environments.contents import Contents
+from hubfleet.agent.environments.owning import Owning, Source
 from hubfleet.agent.environments.reader import Reader
 from hubfleet.agent.environments.realised import Realised
 from hubfleet.agent.environments.repositories import Repositories
@@ -47,6 +49,8 @@ class _Run:
     """What runs on the packages, where the repository has it."""
     no_files: str = ""
     """Why its files cannot be had, once that is known."""
+    code: str = ""
+    """The newest commit that touched anything but notebooks."""
     way: str = ""
     """What is to be said of the way by which conda packages were had."""
 
@@ -163,7 +167,7 @@ class Builds:
                 specification = await self._fetch(run)
                 files = asyncio.create_task(self._fetch_files(run), name=f"files of build {run.build.id}")
                 try:
-                    lock = await self._resolve(run, specification)
+                    lock = await self._resolve(run, specification, files)
                 except BaseException:
                     files.cancel()
                     raise
@@ -186,6 +190,7 @@ class Builds:
             say=lambda text: self._say(run, text),
         )
         run.build = run.build.model_copy(update={"commit": fetched.commit})
+        run.code = fetched.code or fetched.commit
         specification = await self._reader.read(fetched)
         run.post_build = next((file for file in fetched.files if basename(file.path) == detect.POST_BUILD), None)
         paths = [*specification.paths, *([run.post_build.path] if run.post_build else [])]
@@ -198,12 +203,15 @@ class Builds:
             return Specification((nothing,))
         return specification
 
-    async def _resolve(self, run: _Run, specification: Specification) -> str:
+    async def _resolve(self, run: _Run, specification: Specification, files: "asyncio.Task[None]") -> str:
         """Return the lock; empty: the repository asks for nothing, and the hub's own software serves it."""
         if not specification.files:
             return ""
         self._change(run, BuildState.RESOLVING, "choosing versions")
-        answer = await choosing.answer(self._resolver, specification, run.request, lambda text: self._say(run, text))
+        owning = await self._owning(run, files) if specification.own else None
+        answer = await choosing.answer(
+            self._resolver, specification, run.request, lambda text: self._say(run, text), owning
+        )
         lock, until = answer.lock, answer.question.until
         if run.post_build:
             lock = locks.with_post_build(lock, locks.PostBuild(run.request.repository, run.build.commit))
@@ -216,6 +224,16 @@ class Builds:
         )
         run.way = answer.way
         return lock
+
+    async def _owning(self, run: _Run, files: "asyncio.Task[None]") -> Owning:
+        """Return what builds the repository's own packages, once its files are there."""
+        await files
+        content, request = run.build.content, run.request
+        if content is None:
+            raise BuildError("its own package cannot be built without the repository's files", hint=run.no_files)
+
+        source = await Source.of_build(self.contents, request, content, run.code)
+        return Owning(self._resolver, self._environments, request.hub, source, partial(self._tell, run))
 
     async def _fetch_files(self, run: _Run) -> None:
         """Fetch what a server gets a copy of; without it there still is an environment."""
@@ -249,9 +267,6 @@ class Builds:
     async def _make(self, run: _Run, lock: str) -> None:
         self._change(run, BuildState.REALISING, "preparing the environment")
 
-        async def say(text: str) -> None:
-            self._say(run, text)
-
         tree = None
         if run.post_build:
             if run.build.content is None:
@@ -260,7 +275,9 @@ class Builds:
                 )
             tree = await self.contents.tree(run.request.hub, run.build.content)
         await self._environments.put(run.build.digest, lock, tree=tree)
-        made = await asyncio.to_thread(Realised.at, await self._environments.prefix(run.build.digest, say))
+        made = await asyncio.to_thread(
+            Realised.at, await self._environments.prefix(run.build.digest, partial(self._tell, run))
+        )
         run.way = "; ".join(filter(None, (run.way, made.note)))
 
     def _fail(self, run: _Run, error: HubfleetError) -> None:
@@ -275,6 +292,9 @@ class Builds:
         run.build = run.build.model_copy(update={"message": message, "seq": seq})
         run.events.append(BuildEvent(seq=seq, at=self._clock.now(), state=run.build.state, message=message))
         run.bell.ring()
+
+    async def _tell(self, run: _Run, message: str) -> None:
+        self._say(run, message)
 
     def _run(self, build: str, hub: str | None) -> _Run:
         run = self._runs.get(build)

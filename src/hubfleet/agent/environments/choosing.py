@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from hubfleet.agent.environments import locks
 from hubfleet.agent.environments.conda import ChannelsAwayError
-from hubfleet.agent.environments.resolve import Question, Resolver
+from hubfleet.agent.environments.owning import Owning
+from hubfleet.agent.environments.questions import Question
+from hubfleet.agent.environments.resolve import Resolver
 from hubfleet.agent.environments.specification import Specification
 from hubfleet.errors import BuildError
 from hubfleet.protocol.builds import BuildRequest
@@ -29,7 +31,9 @@ class Answer:
     """What is to be said of the way, where conda was asked for and PyPI gave it."""
 
 
-async def answer(resolver: Resolver, specification: Specification, request: BuildRequest, say: Say) -> Answer:
+async def answer(
+    resolver: Resolver, specification: Specification, request: BuildRequest, say: Say, owning: Owning | None = None
+) -> Answer:
     """Choose versions.
 
     Args:
@@ -37,37 +41,49 @@ async def answer(resolver: Resolver, specification: Specification, request: Buil
         specification: what the repository asks for; some files.
         request: from which hub, as of when, and which way may be taken.
         say: gets what is done, for whoever asked.
+        owning: builds the repository's own packages, where it asks for some.
 
     Raises:
         BuildError: there are none, or the way is closed.
     """
     if specification.conda is None:
-        return await _asked(resolver, specification, request, say, of_pypi=False)
+        return await _asked(resolver, specification, request, say, owning, of_pypi=False)
     if request.conda == "pypi":
-        return await _asked(resolver, specification, request, say, of_pypi=True, way="as this hub has it")
+        return await _asked(resolver, specification, request, say, owning, of_pypi=True, way="as this hub has it")
     try:
-        return await _asked(resolver, specification, request, say, of_pypi=False)
+        return await _asked(resolver, specification, request, say, owning, of_pypi=False)
     except ChannelsAwayError as error:
         if request.conda == "channels":
             raise
         say(f"conda's channels cannot be reached ({error.hint}): PyPI is asked in their place")
     way = "as conda's channels could not be reached"
     try:
-        return await _asked(resolver, specification, request, say, of_pypi=True, way=way)
+        return await _asked(resolver, specification, request, say, owning, of_pypi=True, way=way)
     except BuildError as error:
         raise BuildError(f"conda's channels cannot be reached, and {error.message}", hint=error.hint) from error
 
 
 async def _asked(
-    resolver: Resolver, specification: Specification, request: BuildRequest, say: Say, *, of_pypi: bool, way: str = ""
+    resolver: Resolver,
+    specification: Specification,
+    request: BuildRequest,
+    say: Say,
+    owning: Owning | None,
+    *,
+    of_pypi: bool,
+    way: str = "",
 ) -> Answer:
     question = resolver.question(specification, request.packages_until, of_pypi=of_pypi)
     for note in question.notes:
         say(note)
+    if owning and specification.own:
+        question = await owning.answered(question)
     say(f"choosing versions {_as_of(question)}{_source(question)}")
     lock = await resolver.lock(request.hub, question)
     count, of_conda = len(lock.splitlines()), len(locks.conda_packages(lock))
     say(f"{count} packages were chosen" + (f", {of_conda} of conda channels" if of_conda else ""))
+    if question.own:
+        lock = locks.with_own(lock, question.tools, [item.own for item in question.own])
     return Answer(lock, question, f"what it asks of conda was taken from PyPI, {way}" if way else "")
 
 

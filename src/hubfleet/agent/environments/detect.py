@@ -6,12 +6,21 @@ https://repo2docker.readthedocs.io/en/latest/configuration/ has the files and th
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from posixpath import basename, dirname, join, normpath
 
-from hubfleet.agent.environments import environment_file, fetching, python_formats, python_locks, runtime_file, ways
-from hubfleet.agent.environments.specification import REQUIREMENTS, Fetched, SourceFile, Specification
+from hubfleet.agent.environments import (
+    environment_file,
+    fetching,
+    locks,
+    own_lines,
+    python_formats,
+    python_locks,
+    runtime_file,
+    ways,
+)
+from hubfleet.agent.environments.specification import REQUIREMENTS, Blank, Fetched, Own, SourceFile, Specification
 from hubfleet.errors import BuildError
 
 NOT_YET = {
@@ -30,9 +39,8 @@ POST_BUILD = "postBuild"
 """Runs on what the others ask for, and is not read here."""
 NAMES = (*environment_file.NAMES, *python_formats.NAMES, runtime_file.NAME, POST_BUILD, *NOT_YET)
 """All files to look for."""
-_FROM_ELSEWHERE = re.compile(r"^\s*(?:-e|--editable|\.{0,2}/|\.\s*$|[\w.\[\],-]+\s*@\s|(?:git\+|hg\+|https?:|file:))")
 _OPTION = re.compile(r"^\s*(-{1,2}[A-Za-z][\w-]*)")
-_INCLUDES = ("-r", "-c", "--requirement", "--constraint")
+_OPTIONS = ("-r", "-c", "--requirement", "--constraint", "-e", "--editable")
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ def specification(fetched: Fetched, here: Here, export: python_locks.Export) -> 
     # runtime.txt and all below do not count beside it, as with repo2docker
     conda = next((found[name] for name in environment_file.NAMES if name in found), None)
     if conda:
-        return _of_conda(conda, known, here)
+        return _of_conda(conda, known, here, fetched.repository)
     runtime = found.get(runtime_file.NAME)
     until = runtime_file.parse(runtime.text, runtime.path, here.python) if runtime else ""
     asked = python_formats.asked(found, here.python, export)
@@ -77,21 +85,61 @@ def specification(fetched: Fetched, here: Here, export: python_locks.Export) -> 
         return Specification(())
     first, *beside = asked.files
     files = [first]
+    own = _Own(fetched.repository, [*asked.own], notes=[*asked.notes])
     if basename(first.path) == REQUIREMENTS:
         files += _included(first, known)
         for file in files:
-            _check(file.path, _lines(file.text))
+            own.of_list(file, ("", dirname(file.path)))
     files += [*beside, *([runtime] if runtime else [])]
-    return Specification(files, requirements=asked.requirements, locked=asked.locked, until=until, notes=asked.notes)
+    told = Specification(files, requirements=asked.requirements, locked=asked.locked, until=until)
+    return own.added(told)
 
 
-def _of_conda(first: SourceFile, known: Mapping[str, SourceFile], here: Here) -> Specification:
+def _of_conda(first: SourceFile, known: Mapping[str, SourceFile], here: Here, repository: str) -> Specification:
     files = [first, *_included(first, known)]
+    own, folders = _Own(repository), (dirname(first.path),)
     for file in files[1:]:
-        _check(file.path, _lines(file.text))
+        own.of_list(file, folders)
     said = environment_file.parse(first.text, first.path)
-    _check(first.path, ((line.number, line.text) for line in said.pip))
-    return Specification(files, ways.both(said, here.channels, here.known_channels, python=here.python))
+    pip = [line for line in said.pip if not own.takes(first.path, line.number, line.text, folders)]
+    said = replace(said, pip=pip)
+    return own.added(Specification(files, ways.both(said, here.channels, here.known_channels, python=here.python)))
+
+
+@dataclass
+class _Own:
+    """What lists of packages ask for of the repository itself."""
+
+    repository: str
+    found: list[Own] = field(default_factory=list)
+    blank: list[Blank] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def of_list(self, file: SourceFile, folders: tuple[str, ...]) -> None:
+        """Read a list, whose other lines are left to the resolver."""
+        for first, last, text in _lines(file.text):
+            if self.takes(file.path, first, text, folders):
+                self.blank += [Blank(file.path, number) for number in range(first, last + 1)]
+
+    def takes(self, path: str, number: int, line: str, folders: tuple[str, ...]) -> bool:
+        """Say whether a line asks for what is here; refuse those that lead outside the package index otherwise."""
+        _check(path, number, line)
+        taken = own_lines.parse(line, f"line {number} of {path}", folders, self.repository)
+        if taken is None:
+            return False
+        self.found.append(taken[0])
+        self.notes += filter(None, (taken[1],))
+        return True
+
+    def added(self, told: Specification) -> Specification:
+        """Return a specification with what was found, each folder once."""
+        by_folder: dict[str, Own] = {}
+        for item in self.found:
+            known = by_folder.get(item.folder, item)
+            by_folder[item.folder] = replace(known, extras=tuple(sorted({*known.extras, *item.extras})))
+        if len(by_folder) > locks.OWN_MAX:
+            raise BuildError(f"more than {locks.OWN_MAX} packages of the repository itself are asked for")
+        return replace(told, own=tuple(by_folder.values()), blank=tuple(self.blank), notes=tuple(self.notes))
 
 
 def _included(first: SourceFile, known: Mapping[str, SourceFile]) -> list[SourceFile]:
@@ -108,25 +156,18 @@ def _included(first: SourceFile, known: Mapping[str, SourceFile]) -> list[Source
     return list(found.values())
 
 
-def _check(path: str, lines: Iterable[tuple[int, str]]) -> None:
-    """Refuse lines that lead outside the package index, which alone is asked here."""
-    for number, line in lines:
-        if _FROM_ELSEWHERE.match(line):
-            raise BuildError(
-                f"line {number} of {path}: packages that come from an address or the repository itself cannot be "
-                "installed yet",
-                hint=f"name a version from the package index instead of {line.strip()[:80]!r}",
-            )
-        option = _OPTION.match(line)
-        if option and option[1] not in _INCLUDES and not line.strip().startswith(("-r", "-c")):
-            raise BuildError(
-                f"line {number} of {path}: the option {option[1]} cannot be honoured on this cluster",
-                hint="the cluster's own package indexes are used; remove the line",
-            )
+def _check(path: str, number: int, line: str) -> None:
+    """Refuse options, which could lead outside the package index."""
+    option = _OPTION.match(line)
+    if option and option[1] not in _OPTIONS and not line.strip().startswith(("-r", "-c")):
+        raise BuildError(
+            f"line {number} of {path}: the option {option[1]} cannot be honoured on this cluster",
+            hint="the cluster's own package indexes are used; remove the line",
+        )
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield logical lines without comments, with the number of their first line."""
+def _lines(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield logical lines without comments, with the numbers of their first and last line."""
     pending, first = "", 0
     for number, raw in enumerate(text.splitlines(), 1):
         line = re.sub(r"(^|\s)#.*$", "", raw)
@@ -135,5 +176,5 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
             pending += line[:-1]
             continue
         if (pending + line).strip():
-            yield first, pending + line
+            yield first, number, pending + line
         pending, first = "", 0

@@ -24,6 +24,8 @@ MAX_LINKS = 5
 MAX_TREE = 200_000
 """Files of a repository that a server gets a copy of."""
 FOLDERS = ("binder", ".binder")
+PACKAGING = ("pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt")
+"""Files, in any folder, in which packages say what they depend on."""
 _INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)(?:\s+|\s*=\s*|(?=[^\s-]))([^\s#]+)", re.MULTILINE)
 _INCLUDE_OF_A_LIST = re.compile(
     r"(?:^\s*-\s+|[\[,]\s*)[\"']?(?:-r|-c|--requirement|--constraint)(?:\s+|\s*=\s*)([^\s#\"',\]]+)", re.MULTILINE
@@ -103,7 +105,18 @@ def main() -> None:
     tree = Tree(git, commit)
     folder = next((name for name in FOLDERS if tree.entry(name)[0] == "tree"), "")
     files = tree.files(folder, told["names"])
-    print(json.dumps({"commit": commit, "folder": folder, "files": files}))  # noqa: T201 - the answer
+    answer = {"commit": commit, "folder": folder, "files": files, **_of_a_package(git, commit)}
+    print(json.dumps(answer))  # noqa: T201 - the answer
+
+
+def _of_a_package(git: Git, commit: str) -> dict[str, str]:
+    """Return the newest commit of more than notebooks, and when what packages say of themselves was changed."""
+
+    def newest(form: str, *paths: str) -> str:
+        return git.run("log", "-1", f"--format={form}", commit, "--", *paths, step="read").decode().strip()
+
+    packaged = newest("%cI", *(f":(glob)**/{name}" for name in PACKAGING))
+    return {"code": newest("%H", ".", ":(exclude)*.ipynb") or commit, "packaged": packaged}
 
 
 def _check_out(git: Git, ref: str, commit: str, max_bytes: int) -> None:

@@ -4,19 +4,24 @@ A line is either a package of PyPI, `numpy==2.4.6 --hash=sha256:…`, or one of 
 `conda:conda-forge/linux-64/numpy-2.4.6-py313h0_0.conda --hash=sha256:…`. Of a channel only its name is there, so that
 each cluster takes the same package from its own mirror, and a lock can lead to no other address.
 
-A last line, `postbuild:https://HOST/PATH@COMMIT`, says that a repository's `postBuild` ran on these packages. It names
-what was run and not what came of it, which each cluster makes anew: all lines but this one have a hash.
+`own:https://HOST/PATH@COMMIT#FOLDER` says that a repository is a package itself, or has one in a folder. What
+`build:hatchling==1.27.0 --hash=sha256:…` names builds it, with whatever the environment has of conda; it is not in the
+environment itself. A last line, `postbuild:https://HOST/PATH@COMMIT`, says that a repository's `postBuild` ran on all
+that. These two name what was built or run and not what came of it, which each cluster makes anew: all other lines have
+a hash.
 """
 
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hubfleet.errors import StateError
 
 MAX_LOCK_BYTES = 2_000_000
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w.,-]+\])?==[\w.+!*]+(\s*;[^\\]*)?( --hash=sha256:[0-9a-f]{64})+")
+_BUILD_REQUIREMENT = re.compile(rf"build:{_REQUIREMENT.pattern}")
 _CONDA = re.compile(
     r"conda:(?P<channel>[a-z0-9][a-z0-9_.-]*)/(?P<subdir>noarch|linux-[a-z0-9]+)/"
     r"(?P<name>[a-z0-9_][a-z0-9_.-]*)-(?P<version>[A-Za-z0-9_.+!]+)-(?P<build>[A-Za-z0-9_.+]+)\.(?P<kind>conda|tar\.bz2)"
@@ -24,7 +29,13 @@ _CONDA = re.compile(
     re.ASCII,
 )
 
-_POST_BUILD = re.compile(r"postbuild:(?P<repository>https?://\S{1,2000})@(?P<commit>[0-9a-f]{40})")
+_ADDRESS = r"(?P<repository>https?://\S{1,2000})@(?P<commit>[0-9a-f]{40})"
+_OWN = re.compile(rf"own:{_ADDRESS}(?:#(?P<folder>(?!\.\.?(?:/|$))[^/\s]+(?:/(?!\.\.?(?:/|$))[^/\s]+)*))?")
+_POST_BUILD = re.compile(rf"postbuild:{_ADDRESS}")
+_BUILD = "build:"
+_KINDS = ("conda:", "", _BUILD, "own:", "postbuild:")
+"""How lines begin, in their order; PyPI's packages begin with nothing."""
+OWN_MAX = 20
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,23 @@ class PostBuild:
     """Address of a git repository."""
     commit: str
     """Full hash."""
+
+
+@dataclass(frozen=True)
+class Own:
+    """A package that a repository is itself."""
+
+    repository: str
+    """Address of a git repository."""
+    commit: str
+    """Full hash."""
+    folder: str = ""
+    """Where it is in the repository; empty: in its root."""
+
+    @property
+    def line(self) -> str:
+        """Return its line in a lock."""
+        return f"own:{self.repository}@{self.commit}{f'#{self.folder}' * bool(self.folder)}"
 
 
 @dataclass(frozen=True)
@@ -73,6 +101,9 @@ def canonical(text: str) -> str:
     whole = "\n".join(kept) + "\n"
     if sum(map(_is_post_build, kept)) > 1:
         raise StateError("the lock has two repositories whose postBuild ran")
+    own = sum(line.startswith("own:") for line in kept)
+    if own > OWN_MAX or (not own and any(line.startswith(_BUILD) for line in kept)):
+        raise StateError("the lock has too many packages of repositories, or says only how to build them")
     _check(conda_packages(whole))
     return whole
 
@@ -104,6 +135,25 @@ def requirements(canonical_lock: str) -> str:
     return "".join(f"{line}\n" for line in canonical_lock.splitlines() if line and _kind(line) is _REQUIREMENT)
 
 
+def own(canonical_lock: str) -> list[Own]:
+    """Return a lock's packages that are repositories themselves."""
+    found = [match for line in canonical_lock.splitlines() if (match := _OWN.fullmatch(line))]
+    return [Own(match["repository"], match["commit"], match["folder"] or "") for match in found]
+
+
+def with_own(canonical_lock: str, tools: str, wanted: Iterable[Own]) -> str:
+    """Return the lock of an environment that has these packages too, which `tools` (a lock as well) build."""
+    build = "".join(f"{_BUILD}{line}\n" for line in requirements(tools).splitlines())
+    return canonical(canonical_lock + build + "".join(f"{item.line}\n" for item in wanted))
+
+
+def tools(canonical_lock: str) -> str:
+    """Return the lock of the environment in which a lock's own packages are built."""
+    conda = [line for line in canonical_lock.splitlines() if _is_conda(line)]
+    build = [line.removeprefix(_BUILD) for line in canonical_lock.splitlines() if line.startswith(_BUILD)]
+    return canonical("".join(f"{line}\n" for line in (*conda, *build)))
+
+
 def post_build(canonical_lock: str) -> PostBuild | None:
     """Return whose `postBuild` ran on a lock's packages; None: nobody's."""
     found = _POST_BUILD.fullmatch((canonical_lock.splitlines() or [""])[-1])
@@ -116,7 +166,7 @@ def with_post_build(canonical_lock: str, wanted: PostBuild) -> str:
 
 
 def without_post_build(canonical_lock: str) -> str:
-    """Return the lock of the packages alone."""
+    """Return the lock of the packages alone, those of repositories among them."""
     return "".join(f"{line}\n" for line in canonical_lock.splitlines() if not _is_post_build(line))
 
 
@@ -133,11 +183,16 @@ def _check(packages: list[CondaPackage]) -> None:
 
 
 def _kind(line: str) -> re.Pattern[str]:
-    return _CONDA if _is_conda(line) else _POST_BUILD if _is_post_build(line) else _REQUIREMENT
+    kinds = {"conda:": _CONDA, _BUILD: _BUILD_REQUIREMENT, "own:": _OWN, "postbuild:": _POST_BUILD}
+    return kinds.get(_KINDS[_rank(line)], _REQUIREMENT)
 
 
-def _place(line: str) -> tuple[bool, bool, str]:
-    return (_is_post_build(line), not _is_conda(line), line)
+def _place(line: str) -> tuple[int, str]:
+    return (_rank(line), line)
+
+
+def _rank(line: str) -> int:
+    return next((rank for rank, start in enumerate(_KINDS) if start and line.startswith(start)), _KINDS.index(""))
 
 
 def _is_post_build(line: str) -> bool:

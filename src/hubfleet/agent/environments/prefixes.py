@@ -33,7 +33,7 @@ async def fill(
         conda: installs conda packages.
         lock: canonical text.
         prefix: where the environment will be; its files name it.
-        making: folder to work in; the environment is its `prefix` afterwards.
+        making: folder to work in, with what uv is to install in `lock.txt`; the environment is its `prefix` afterwards.
         index: uv's options for package indexes.
         say: gets each step's name.
 
@@ -42,24 +42,22 @@ async def fill(
         CommandError: another step fails.
     """
     workshop = conda.workshop
-    folder, home = await asyncio.to_thread(_folders, workshop, making)
+    folder = await asyncio.to_thread(_folders, workshop, making)
     packages = locks.conda_packages(lock)
     await say(f"installing {len(packages)} conda packages")
     await conda.install(packages, prefix, folder)
-    wanted = locks.requirements(lock)
+    wanted = await asyncio.to_thread((making / "lock.txt").read_text)
     if wanted:
         await say("installing packages of PyPI")
-        await _install(workshop, wanted, prefix, {prefix: folder, home: home}, index)
+        await _install(workshop, wanted, making, prefix, index=index)
     await say("compiling")
     version = next(package.version for package in packages if package.name == "python")
     library = prefix / "lib" / f"python{'.'.join(version.split('.')[:2])}"
     await compiling.compile_all(workshop, prefix / "bin" / "python", library, places={prefix: folder})
 
 
-async def _install(
-    workshop: Workshop, wanted: str, prefix: Path, places: dict[Path, Path], index: Sequence[str]
-) -> None:
-    tool, home = Path(uv.find_uv_bin()), list(places)[-1]
+async def _install(workshop: Workshop, wanted: str, making: Path, prefix: Path, *, index: Sequence[str]) -> None:
+    tool, home = Path(uv.find_uv_bin()), making / "home"
     await workshop.run(
         [
             *(str(tool), "pip", "install", "--quiet", "--no-config", "--no-progress", "--break-system-packages"),
@@ -72,16 +70,16 @@ async def _install(
             "UV_PYTHON_DOWNLOADS": "never",
             "UV_LINK_MODE": "copy",
         },
-        reads=[tool],
-        places=places,
+        reads=[tool, making / "wheels"],
+        places={prefix: making / "prefix", home: home},
         texts={_LOCK: wanted},
         timeout_s=_TIMEOUT_S,
     )
 
 
-def _folders(workshop: Workshop, making: Path) -> tuple[Path, Path]:
+def _folders(workshop: Workshop, making: Path) -> Path:
     folder, home = making / "prefix", making / "home"
     for path in (folder, home):
         path.mkdir()
         workshop.give(path)
-    return folder, home
+    return folder

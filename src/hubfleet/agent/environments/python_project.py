@@ -33,6 +33,8 @@ class Project:
     """Whether it is a package that is built, so that repo2docker would install it too."""
     poetry: bool = False
     """Whether it has dependencies in Poetry's own table."""
+    package: bool = True
+    """Whether uv and Poetry install it beside its lock."""
 
 
 def parse(text: str, path: str, python: str) -> Project:
@@ -41,7 +43,7 @@ def parse(text: str, path: str, python: str) -> Project:
     Args:
         text: TOML.
         path: its name in errors.
-        python: the exact version of the cluster's.
+        python: the exact version of the cluster's; empty: any may be meant.
 
     Raises:
         BuildError: it is none, or asks for another Python or for what comes from an address; names the entry.
@@ -50,15 +52,19 @@ def parse(text: str, path: str, python: str) -> Project:
     project = tables.table(whole.get("project"), path, "project")
     tool = tables.table(whole.get("tool"), path, "tool")
     poetry = tables.table(tool.get("poetry"), path, "tool.poetry")
+    uv = tables.table(tool.get("uv"), path, "tool.uv")
     asked = tables.text(project.get("requires-python"), path, "project.requires-python")
-    python_version.check(asked, python, f"requires-python in {path}")
+    if python:
+        python_version.check(asked, python, f"requires-python in {path}")
     return Project(
         path,
         tuple(_requirements(project, path)),
         declared="project" in whole,
         dynamic="dependencies" in tables.items(project.get("dynamic"), path, "project.dynamic"),
-        built="build-system" in whole and ("project" in whole or bool(poetry)),
+        built="build-system" in whole,
         poetry="dependencies" in poetry,
+        # https://docs.astral.sh/uv/reference/settings/#package, https://python-poetry.org/docs/pyproject/#package-mode
+        package=uv.get("package") is not False and poetry.get("package-mode") is not False,
     )
 
 

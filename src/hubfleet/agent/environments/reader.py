@@ -6,33 +6,39 @@ without a network; it runs by the agent's own Python, with the same modules.
 
 import hashlib
 import json
-import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from importlib.resources import files
-from importlib.util import find_spec
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import uv
+from annotated_types import MaxLen
 from pydantic import StringConstraints, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic_core import from_json
 
+from hubfleet.agent.environments import own_lines, programs
 from hubfleet.agent.environments.conda import CHANNELS
-from hubfleet.agent.environments.reading import PACKAGES
+from hubfleet.agent.environments.locks import OWN_MAX
 from hubfleet.agent.environments.realise import python_version
-from hubfleet.agent.environments.specification import CondaFile, Fetched, Locked, Refusal, Specification, Wanted
+from hubfleet.agent.environments.specification import (
+    Blank,
+    CondaFile,
+    Fetched,
+    Locked,
+    Own,
+    Refusal,
+    Specification,
+    Wanted,
+)
 from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.errors import BuildError, CommandError
 
-_PROGRAM = "/run/hubfleet/reading.py"
 _TIMEOUT_S = 60.0
 _KEPT = 200
 """Answers that are kept in memory: commits that touch other files ask the same again."""
 _CHARACTERS_MAX = 5000
 _TEXTS_MAX = 50_000
+_TOLD = ("conda", "requirements", "locked", "until", "notes", "own", "blank")
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,8 @@ class _Read:
     locked: tuple[Locked, ...] = ()
     until: Annotated[str, StringConstraints(pattern=r"^(\d{4}-\d\d-\d\d)?$")] = ""
     notes: tuple[str, ...] = ()
+    own: Annotated[tuple[Own, ...], MaxLen(OWN_MAX)] = ()
+    blank: tuple[Blank, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ class Reader:
         if not fetched.files:
             return Specification(())
         asked = self._asked(fetched)
-        key = hashlib.sha256(asked.encode()).hexdigest()
+        key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
         answer = self._known.pop(key, None) or checked(await self._run(asked), fetched, self._channels)
         self._known[key] = answer
         for old in list(self._known)[:-_KEPT]:
@@ -88,48 +96,37 @@ class Reader:
             raise (answer.refused or Refusal("the repository's files cannot be read")).error
         by_path = {file.path: file for file in fetched.files}
         read = answer.read
-        told = {name: getattr(read, name) for name in ("conda", "requirements", "locked", "until", "notes")}
-        return Specification([by_path[path] for path in read.files], **told)
+        told = {name: getattr(read, name) for name in _TOLD}
+        packaged = fetched.packaged if read.own else None
+        return Specification([by_path[path] for path in read.files], **told, packaged=packaged)
 
-    def _asked(self, fetched: Fetched) -> str:
+    def _asked(self, fetched: Fetched) -> dict[str, object]:
         told = [
             {"path": file.path, "text": file.text, "changed": file.changed.isoformat(), "included": file.included}
             for file in fetched.files
         ]
-        return json.dumps(
-            {
-                "commit": "",
-                "folder": fetched.folder,
-                "files": told,
-                "python": python_version(self._workshop.python),
-                "channels": self._channels,
-                "known_channels": sorted({*CHANNELS, *self._channels}),
-                "uv": uv.find_uv_bin(),
-                "interpreter": str(self._workshop.python),
-                "paths": sorted({str(root) for root, _ in _packages()}),
-            }
-        )
+        return {
+            "commit": "",
+            "folder": fetched.folder,
+            "repository": fetched.repository,
+            "files": told,
+            "python": python_version(self._workshop.python),
+            "channels": self._channels,
+            "known_channels": sorted({*CHANNELS, *self._channels}),
+            "uv": uv.find_uv_bin(),
+            "interpreter": str(self._workshop.python),
+        }
 
-    async def _run(self, asked: str) -> str:
+    async def _run(self, asked: Mapping[str, object]) -> str:
         if self._workshop.bwrap is None:
             raise BuildError("reading a repository's files needs a sandbox, which this cluster does without")
-        program = files("hubfleet.agent.environments").joinpath("reading.py").read_text()
+        reads = [Path(uv.find_uv_bin())]
         try:
-            done = await self._workshop.run(
-                [str(own_python()), "-I", "-S", _PROGRAM],
-                environment={"HOME": "/tmp"},  # noqa: S108 - the sandbox's own
-                reads=[Path(uv.find_uv_bin()), *_own_prefix(), *(folder for _, folder in _packages())],
-                texts={_PROGRAM: program},
-                stdin=asked,
-                network=False,
-                timeout_s=_TIMEOUT_S,
-                check=False,
-            )
+            done = await programs.run(self._workshop, "reading", asked, reads=reads, timeout_s=_TIMEOUT_S)
         except CommandError as error:
             raise BuildError("reading the repository's files took too long", hint=error.message) from error
         if done.status:
-            said = done.stderr.strip().splitlines()[-1:] or [f"status {done.status}"]
-            raise BuildError("the repository's files cannot be read", hint=said[0][:500])
+            raise BuildError("the repository's files cannot be read", hint=programs.last_line(done))
         return done.stdout
 
 
@@ -154,34 +151,14 @@ def checked(said: str, fetched: Fetched, channels: Mapping[str, str]) -> _Answer
         raise _odd()
     if answer.read and not {file.path for file in fetched.files}.issuperset(answer.read.files):
         raise _odd()
+    if answer.read and not all(own_lines.is_folder(item.folder) for item in answer.read.own):
+        raise _odd()
     wanted = answer.read.conda.channels if answer.read and answer.read.conda else None
     if isinstance(wanted, Wanted):
         named = [spec.rpartition("::")[0] for spec in wanted.specs if "::" in spec]
         if not set(channels).issuperset([*wanted.channels, *named]):
             raise _odd()
     return answer
-
-
-def own_python() -> Path:
-    """Return the Python that the agent runs by, without what was installed into it."""
-    return Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
-
-
-def _own_prefix() -> Sequence[Path]:
-    prefix = Path(sys.base_prefix)
-    return () if prefix.is_relative_to("/usr") else (prefix,)
-
-
-@cache
-def _packages() -> Sequence[tuple[Path, Path]]:
-    """Return folders of packages, each after what it is imported from."""
-    found = []
-    for name in PACKAGES:
-        spec = find_spec(name)
-        assert spec is not None and spec.origin is not None
-        folder = Path(os.path.realpath(spec.origin)).parent
-        found.append((folder.parents[name.count(".")], folder))
-    return found
 
 
 def _texts(plain: object) -> Iterator[str]:

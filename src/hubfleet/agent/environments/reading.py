@@ -1,7 +1,7 @@
 """Runs inside the builder's sandbox, without a network: reads what a repository's files ask for.
 
 It gets JSON on its standard input and writes one line of JSON, what was understood or why it is refused. Unlike the
-builder's other programs it has hubfleet's own modules, and of the agent's packages just those in `PACKAGES`.
+builder's other programs it has hubfleet's own modules, and of the agent's packages just `programs.PACKAGES`.
 """
 
 import json
@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hubfleet.agent.environments.specification import Fetched, Specification
-
-PACKAGES = ("hubfleet", "packaging", "ruamel.yaml")
 
 
 def main() -> None:
@@ -44,7 +42,7 @@ def _fetched(told: dict[str, Any]) -> "Fetched":
         SourceFile(item["path"], item["text"], datetime.fromisoformat(item["changed"]), included=item["included"])
         for item in told["files"]
     ]
-    return Fetched(told["commit"], told["folder"], found)
+    return Fetched(told["commit"], told["folder"], found, told["repository"])
 
 
 def _told(specification: "Specification") -> dict[str, object]:

@@ -21,6 +21,7 @@ from hubfleet._kit import process
 from hubfleet._kit.files import locked, write_atomic
 from hubfleet.agent.environments import compiling, locks, prefixes
 from hubfleet.agent.environments.conda import CHANNELS, Conda
+from hubfleet.agent.environments.wheels import Wheel
 from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.errors import CommandError, LaunchError, StateError
 
@@ -87,13 +88,19 @@ class Builder:
         """
         await self._uv(self.cache, "cache", "clean", "--quiet", "--no-config")
 
-    async def make(self, digest: str, lock: str, say: Say) -> Path:
+    @property
+    def wheels(self) -> Path:
+        """Wheels of repositories' own packages."""
+        return self.folder.parent / "wheels"
+
+    async def make(self, digest: str, lock: str, say: Say, *, wheels: Sequence[Wheel] = ()) -> Path:
         """Make an environment unless it is there; agents that share the folder make one after the other.
 
         Args:
             digest: the lock's.
             lock: canonical text.
             say: gets each step's name.
+            wheels: of the lock's own packages.
 
         Raises:
             LaunchError: it cannot be made.
@@ -101,7 +108,7 @@ class Builder:
         if not self.ready(digest):
             async with self._alone(say):
                 if not self.ready(digest):
-                    await self._make(digest, lock, say)
+                    await self._make(digest, lock, wheels, say)
         return self.path(digest)
 
     @asynccontextmanager
@@ -118,8 +125,8 @@ class Builder:
                     await asyncio.sleep(_LOOK_AGAIN_S)
             yield
 
-    async def _make(self, digest: str, lock: str, say: Say) -> None:
-        making = await asyncio.to_thread(self._prepare, lock)
+    async def _make(self, digest: str, lock: str, wheels: Sequence[Wheel], say: Say) -> None:
+        making = await asyncio.to_thread(self._prepare, lock, wheels)
         target = self.path(digest)
         try:
             if locks.conda_packages(lock):
@@ -134,7 +141,7 @@ class Builder:
         finally:
             await asyncio.to_thread(shutil.rmtree, making, ignore_errors=True)
 
-    def _prepare(self, lock: str) -> Path:
+    def _prepare(self, lock: str, wheels: Sequence[Wheel]) -> Path:
         """Make the folders, and in them one to work in; what an earlier run left unfinished goes."""
         for folder in (self.folder.parent, self.folder, self.cache):
             folder.mkdir(parents=True, exist_ok=True)
@@ -142,9 +149,15 @@ class Builder:
         for path in self.folder.glob(f"{HIDDEN}*"):
             shutil.rmtree(path, ignore_errors=True)
         making = Path(tempfile.mkdtemp(dir=self.folder, prefix=f"{HIDDEN}making-"))
-        (making / "lock.txt").write_text(lock)
+        folder = making / "wheels"
+        folder.mkdir()
+        for wheel in wheels:
+            shutil.copyfile(wheel.path, folder / wheel.path.name, follow_symlinks=False)
+        own = "".join(wheel.line(folder) for wheel in wheels)
+        (making / "lock.txt").write_text(locks.requirements(lock) + own)
         (making / "lock.txt").chmod(0o644)
-        self.workshop.give(making)
+        for path in (making, folder, *folder.iterdir()):
+            self.workshop.give(path)
         return making
 
     async def _fill(self, making: Path, say: Say) -> None:

@@ -214,7 +214,9 @@ def _read(answer: dict[str, object], repository: str, ref: str) -> Fetched:
         )
         for item in listed
     ]
-    return Fetched(str(answer["commit"]), str(answer["folder"]), found)
+    packaged = datetime.fromisoformat(str(answer["packaged"])).astimezone(UTC) if answer["packaged"] else None
+    told = (str(answer["commit"]), str(answer["folder"]))
+    return Fetched(*told, found, repository, code=str(answer["code"]), packaged=packaged)
 
 
 def failure(step: str, detail: str, repository: str, ref: str) -> BuildError:

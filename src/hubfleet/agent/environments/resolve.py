@@ -5,14 +5,10 @@ to go with them.
 """
 
 import asyncio
-import hashlib
-import json
-import platform
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,16 +16,15 @@ import uv
 
 from hubfleet._kit.clock import Clock
 from hubfleet._kit.files import write_atomic
-from hubfleet.agent.environments import explaining, locks, merging, specification, standins
+from hubfleet.agent.environments import explaining, locks, merging, specification, standins, wheels
 from hubfleet.agent.environments.conda import Chosen, Conda
-from hubfleet.agent.environments.realise import BUILDER_VERSION, architecture, index_options, python_version
-from hubfleet.agent.environments.specification import KERNEL, FromPypi, Refusal, Specification, Wanted
+from hubfleet.agent.environments.questions import KERNEL_UNTIL, Question, cut_off
+from hubfleet.agent.environments.realise import index_options, python_version
+from hubfleet.agent.environments.specification import KERNEL, FromPypi, Refusal, SourceFile, Specification, Wanted
 from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.errors import BuildError, CommandError, StateError
-from hubfleet.protocol.builds import ANY_DATE, AS_OF_COMMIT
+from hubfleet.protocol.builds import AS_OF_COMMIT
 
-KERNEL_UNTIL = "2026-11-01T00:00:00Z"
-"""The date up to which versions of the kernel's own packages count: today's JupyterLab talks to them."""
 _OF_THE_KERNEL = (
     *("ipykernel", "jupyter-client", "jupyter-core", "comm", "debugpy", "nest-asyncio", "nest-asyncio2"),
     *("psutil", "pyzmq", "tornado", "traitlets", "platformdirs"),
@@ -37,54 +32,6 @@ _OF_THE_KERNEL = (
 _TIMEOUT_S = 600.0
 _KERNEL, _PINS = "kernel.in", "pins.in"
 Way = TypeVar("Way", Wanted, FromPypi)
-
-
-@dataclass(frozen=True)
-class Question:
-    """All that a lock follows from."""
-
-    specification: Specification
-    until: datetime | None
-    """Only packages that were there then; None: the newest ones of today."""
-    python: str
-    """Exact version."""
-    indexes: Sequence[str]
-    today: date
-    """Part of the question only where the newest packages are asked for."""
-    wanted: Wanted | None = None
-    """What is asked of conda channels; None: nothing."""
-    channels: Sequence[tuple[str, str]] = ()
-    """Names and places of the channels that are asked."""
-    stands_in: FromPypi | None = None
-    """What is asked of PyPI for an environment.yml, where conda channels are not asked."""
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What is done otherwise than written, for whoever asked."""
-        way = self.wanted or self.stands_in
-        return (*self.specification.notes, *(way.notes if way else ()))
-
-    @property
-    def key(self) -> str:
-        """A digest: the same question has the same answer."""
-        told = {
-            "files": [[file.path, file.text] for file in self.specification.files],
-            "until": self.until.isoformat() if self.until else f"newest of {self.today}",
-            "python": self.python,
-            "architecture": architecture(),
-            "indexes": list(self.indexes),
-            "kernel": [*KERNEL, KERNEL_UNTIL],
-            "builder": BUILDER_VERSION,
-        }
-        if self.wanted:
-            told |= {"specs": list(self.wanted.specs), "channels": list(self.channels), "libc": platform.libc_ver()}
-        if self.stands_in:
-            told |= {"stands in": list(self.stands_in.requirements)}
-        if self.specification.requirements or self.specification.locked:
-            # another version of hubfleet may read the same files otherwise
-            told |= {"requirements": list(self.specification.requirements)}
-            told |= {"locked": [item.line for item in self.specification.locked]}
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 class Resolver:
@@ -158,8 +105,7 @@ class Resolver:
         if question.wanted:
             until = question.until.isoformat() if question.until else ""
             chosen = await self._conda.solve(question.wanted.specs, question.wanted.channels, until)
-        said = question.specification.conda
-        of_pypi = await self._of_pypi(question, chosen) if said is None or said.pip or question.stands_in else ""
+        of_pypi = await self._of_pypi(question, chosen) if _asks_pypi(question) else ""
         try:
             return locks.canonical("".join(f"{item.package.line}\n" for item in chosen) + of_pypi)
         except StateError as error:
@@ -176,7 +122,8 @@ class Resolver:
                     working, [*self._compile(), "--constraints", str(pins), *_until(question), str(working / _KERNEL)]
                 )
                 return merging.merged(locked, question.specification.paths[0], of_index, of_kernel)
-            return standins.left_out(await self._uv(working, self._command(working, question, chosen)))
+            compiled = await self._uv(working, self._command(working, question, chosen))
+            return wheels.left_out(standins.left_out(compiled))
         finally:
             await asyncio.to_thread(shutil.rmtree, working, ignore_errors=True)
 
@@ -208,10 +155,14 @@ class Resolver:
         for file in question.specification.files:
             path = working / specification.place(file)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(file.text)
+            path.write_text(_without(question.specification, file))
+        for wheel in (item.wheel for item in question.own):
+            shutil.copyfile(wheel.path, working / wheel.path.name, follow_symlinks=False)
         if question.specification.files:
-            _list(working, question).write_text("".join(f"{line}\n" for line in _lines(question)))
-        (working / _KERNEL).write_text("" if question.wanted else "\n".join(KERNEL) + "\n")
+            own = "".join(item.wheel.line(working, item.extras) for item in question.own)
+            _list(working, question).write_text("".join(f"{line}\n" for line in _lines(question)) + own)
+        kernel = () if question.wanted or not question.kernel else KERNEL
+        (working / _KERNEL).write_text("".join(f"{name}\n" for name in kernel))
         (working / _PINS).write_text(merging.pins(question.specification.locked))
         (working / "standins").mkdir()
         (working / "conda.in").write_text(standins.write(working / "standins", chosen))
@@ -253,6 +204,19 @@ def _until(question: Question) -> list[str]:
     ]
 
 
+def _asks_pypi(question: Question) -> bool:
+    said = question.specification.conda
+    return said is None or bool(said.pip or question.stands_in or question.own)
+
+
+def _without(asked: Specification, file: SourceFile) -> str:
+    """Return a file without those lines that ask for packages of the repository itself."""
+    blank = {item.number for item in asked.blank if item.path == file.path}
+    # as `detect` counts them
+    lines = enumerate(file.text.splitlines(keepends=True), 1)
+    return "".join("\n" if number in blank else line for number, line in lines)
+
+
 def _granted(way: Way | Refusal) -> Way:
     if isinstance(way, Refusal):
         raise way.error
@@ -268,26 +232,6 @@ def _lines(question: Question) -> Sequence[str]:
     said = question.specification
     of_conda = question.stands_in.requirements if question.stands_in else ()
     return (*of_conda, *(said.conda.pip if said.conda else ()), *said.requirements)
-
-
-def cut_off(packages_until: str, changed: datetime | None) -> datetime | None:
-    """Return the moment up to which packages count; None: no limit.
-
-    Raises:
-        BuildError: it is no date.
-    """
-    if packages_until == ANY_DATE:
-        return None
-    if packages_until == AS_OF_COMMIT:
-        return changed
-    try:
-        day = date.fromisoformat(packages_until)
-    except ValueError:
-        raise BuildError(
-            f"{packages_until[:40]!r} is no date", hint=f"such as 2026-11-21, `{AS_OF_COMMIT}` or `{ANY_DATE}`"
-        ) from None
-    # the whole of that day counts
-    return datetime.combine(day, time(), UTC) + timedelta(days=1)
 
 
 def _kept(path: Path) -> str | None:

@@ -11,8 +11,10 @@ from typing import Literal
 from hubfleet._kit.files import write_atomic
 from hubfleet.agent.environments import locks
 from hubfleet.agent.environments.contents import Contents
+from hubfleet.agent.environments.own_packages import OwnPackages
 from hubfleet.agent.environments.post_build import PostBuilds
 from hubfleet.agent.environments.realise import Builder
+from hubfleet.agent.environments.wheels import Wheel
 from hubfleet.errors import BuildError, LaunchError
 from hubfleet.model.content import Content
 
@@ -48,6 +50,7 @@ class Environments:
         self.builder = builder
         self._contents = contents
         self._post_builds = PostBuilds(builder)
+        self.own = OwnPackages(builder)
         self._trees: dict[str, Path] = {}
         lock = locks.canonical(base_lock)
         self.base_digest = locks.digest(lock)
@@ -134,8 +137,9 @@ class Environments:
             await say("waiting for another environment")
         try:
             plain = lock if self.builder.ready(digest) else locks.without_post_build(lock)
+            wheels = () if self.builder.ready(locks.digest(plain)) else await self._wheels(plain, say)
             async with self._one_at_a_time:
-                path = await self.builder.make(locks.digest(plain), plain, say)
+                path = await self.builder.make(locks.digest(plain), plain, say, wheels=wheels)
             if plain != lock:
                 path = await self._after(digest, lock, say)
         except LaunchError as error:
@@ -151,21 +155,50 @@ class Environments:
         if self._contents is None or wanted is None:
             raise LaunchError("a postBuild cannot be run on this cluster")
         if tree is None or not tree.is_dir():
-            await say("fetching the repository's files")
-            try:
-                content = Content(repository=wanted.repository, commit=wanted.commit)
-                tree = await self._contents.fetch(_OF_NO_HUB, content, ref=wanted.commit, token="", say=_log.debug)
-            except (BuildError, ValueError) as error:
-                said = error.message if isinstance(error, BuildError) else "its address is none"
-                raise LaunchError(
-                    f"the files for its postBuild cannot be had: {said}",
-                    hint="build the repository on this cluster, with its token where it is private",
-                ) from error
+            tree = await self._fetched(wanted.repository, wanted.commit, "its postBuild", say)
         async with self._one_at_a_time:
             base = await self.builder.make(self.base_digest, self._base_lock, say)
         path = await self._post_builds.make(digest, lock, tree, base, say)
         self._trees.pop(digest, None)
         return path
+
+    async def tools(self, lock: str, say: Callable[[str], Awaitable[None]]) -> Path:
+        """Make the environment that builds packages, unless it is there.
+
+        Raises:
+            LaunchError: it cannot be made.
+        """
+        async with self._one_at_a_time:
+            await self.builder.make(locks.digest(lock), lock, say)
+        return self.builder.use(locks.digest(lock))
+
+    async def _wheels(self, lock: str, say: Callable[[str], Awaitable[None]]) -> list[Wheel]:
+        """Return the wheels of a lock's own packages, built anew where they are not here."""
+        tools, found = locks.tools(lock), []
+        for own in locks.own(lock):
+            wheel = await asyncio.to_thread(self.own.kept, own, tools)
+            if wheel is None:
+                tree = await self._fetched(own.repository, own.commit, "its own package", say)
+                await self.tools(tools, say)
+                recipe = await self.own.recipe(tree, own, "its lock")
+                wheel = await self.own.build(own, recipe, tools, tree, say)
+            found.append(wheel)
+        return found
+
+    async def _fetched(self, repository: str, commit: str, what: str, say: Callable[[str], Awaitable[None]]) -> Path:
+        """Fetch a repository's files, which a lock names, without a token."""
+        if self._contents is None:
+            raise LaunchError(f"the files for {what} cannot be had on this cluster")
+        await say("fetching the repository's files")
+        try:
+            content = Content(repository=repository, commit=commit)
+            return await self._contents.fetch(_OF_NO_HUB, content, ref=commit, token="", say=_log.debug)
+        except (BuildError, ValueError) as error:
+            said = error.message if isinstance(error, BuildError) else "its address is none"
+            raise LaunchError(
+                f"the files for {what} cannot be had: {said}",
+                hint="build the repository on this cluster, with its token where it is private",
+            ) from error
 
     def _known_lock(self, digest: str) -> str:
         try:

@@ -35,6 +35,32 @@ class Fetched:
     folder: str
     """Where the specification is: `binder`, `.binder`, or empty for the root."""
     files: Sequence[SourceFile]
+    repository: str = ""
+    """The address that it was fetched from."""
+    code: str = ""
+    """The newest commit that touched anything but notebooks; empty: that one."""
+    packaged: datetime | None = None
+    """When the newest commit touched a file by which a package says what it depends on; None: there is none."""
+
+
+@dataclass(frozen=True)
+class Own:
+    """A package that the repository is, or has in a folder."""
+
+    folder: str = ""
+    """Where, from the root."""
+    extras: tuple[str, ...] = ()
+    where: str = ""
+    """What asks for it, such as `line 2 of requirements.txt`."""
+
+
+@dataclass(frozen=True)
+class Blank:
+    """A line of a file that nothing else is to read."""
+
+    path: str
+    number: int
+    """From 1."""
 
 
 @dataclass(frozen=True)
@@ -112,11 +138,18 @@ class Specification:
     """The day up to which packages count, if the request says none (YYYY-MM-DD)."""
     notes: tuple[str, ...] = ()
     """What is done otherwise than written, for whoever asked."""
+    own: tuple[Own, ...] = ()
+    """What is installed from the repository itself."""
+    blank: tuple[Blank, ...] = ()
+    """Lines that ask for `own`."""
+    packaged: datetime | None = None
+    """As of `Fetched`, where something is installed from the repository itself."""
 
     @property
     def changed(self) -> datetime | None:
         """When the newest commit that touched one of the files was made."""
-        return max((file.changed for file in self.files), default=None)
+        told = [file.changed for file in self.files]
+        return max([*told, self.packaged] if self.packaged else told, default=None)
 
     @property
     def paths(self) -> list[str]:

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Makes a small Debian of its own below .cache/systemd-root, in which tests boot a real systemd; only root can.
+# Makes a small Debian of its own below .cache/systemd-root, in which tests boot a real systemd, and from which they
+# build containers; only root can.
 # Never boot systemd on the machine's own files: it cleans /tmp and sets the machine's sysctls.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-packages=systemd,systemd-sysv,dbus,python3,iproute2,nftables,procps,util-linux,ca-certificates
+packages=systemd,systemd-sysv,dbus,python3,python3-venv,iproute2,nftables,procps,util-linux,ca-certificates
 root=$PWD/.cache/systemd-root
 
 if [ "$(id -u)" != 0 ] || [ -d /run/systemd/system ] || ! command -v apt-get >/dev/null; then
@@ -25,6 +26,7 @@ mkdir -p "$root"
   missing=""
   command -v mmdebstrap >/dev/null || missing="mmdebstrap"
   command -v systemd-nspawn >/dev/null || missing="$missing systemd-container"
+  command -v buildah >/dev/null || missing="$missing buildah"
   [ -z "$missing" ] || { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; }
   mmdebstrap --mode=root --variant=apt --include="$packages" --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \

@@ -21,6 +21,7 @@ from hubfleet._kit.files import locked
 from hubfleet.agent import parts, readiness
 from hubfleet.agent.api import builds as build_routes
 from hubfleet.agent.api import cluster as cluster_routes
+from hubfleet.agent.api import exports as export_routes
 from hubfleet.agent.api import problems
 from hubfleet.agent.api import servers as server_routes
 from hubfleet.agent.api.guard import Guard, Verify
@@ -142,6 +143,7 @@ async def wired(
         ending.callback(bell.close)
         servers = Servers(settings, store=store, works=works, launcher=launcher, bell=bell, clock=clock)
         bare = application(servers, bell, facts, builds)
+        bare.state.exports = environments.exports
         reconcile = Reconcile(store=store, works=works, launcher=launcher)
         app = Guard(bare, verify=_verifier(settings, store, clock))
         tidying = parts.make_tidying(settings, environments, store, clock)
@@ -169,7 +171,7 @@ def application(servers: Servers, bell: Bell, facts: ClusterFacts, builds: Build
     problems.install(app)
     app.state.servers, app.state.bell, app.state.facts = servers, bell, facts
     app.state.builds = builds
-    for group in (server_routes, build_routes, cluster_routes):
+    for group in (server_routes, build_routes, cluster_routes, export_routes):
         app.include_router(group.routes)
     problems.describe(app)
     return app

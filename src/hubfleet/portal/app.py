@@ -28,6 +28,7 @@ from hubfleet.portal.features.builds.binder import routes as binder
 from hubfleet.portal.features.builds.binder.launching import Launching
 from hubfleet.portal.features.builds.builds import Builds
 from hubfleet.portal.features.builds.environments import Environments
+from hubfleet.portal.features.builds.exporting import Exporting
 from hubfleet.portal.features.builds.guests import EVERY_S as GUESTS_EVERY_S
 from hubfleet.portal.features.builds.guests import Guests
 from hubfleet.portal.features.builds.profiles import KEEP_EVERY_S, Profiles
@@ -131,6 +132,7 @@ async def wired(
         app.state.launching = Launching(builds, hub, guests, clock, named=settings.named_servers > 0)
         app.state.profiles = profiles = Profiles(settings.profiles, records, sending, clock)
         app.state.sending = sending
+        app.state.exporting = Exporting(agents, app.state.environments)
         ending.push_async_callback(builds.close)
         await builds.resume()
         async with aio.background(

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from hubfleet.errors import ProtocolError, RefusedError, UnreachableError
 from hubfleet.protocol.builds import Build, BuildEvent, BuildRequest
+from hubfleet.protocol.exports import Export, ExportRequest
 from hubfleet.protocol.messages import (
     Capabilities,
     Capacity,
@@ -123,6 +124,10 @@ class AgentClient:
     async def environment(self, digest: str) -> EnvironmentState:
         """Return how far an environment is."""
         return await self._call(EnvironmentState, "GET", f"/v1/environments/{quote(digest)}")
+
+    async def export(self, asked: ExportRequest) -> Export:
+        """Return an environment as files that other tools read."""
+        return await self._call(Export, "POST", "/v1/exports", asked.model_dump_json().encode())
 
     def events(self, *, since: int = 0, server: str = "") -> AsyncIterator[Event]:
         """Yield events after a number as they come, of one server or of all that the caller may see."""

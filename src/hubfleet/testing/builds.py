@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from hubfleet.errors import RefusedError, UnreachableError
 from hubfleet.protocol.builds import Build, BuildEvent, BuildRequest, BuildState
+from hubfleet.protocol.exports import Export, ExportRequest
 from hubfleet.protocol.messages import EnvironmentState
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -107,6 +108,13 @@ class FakeBuildAgent:
         self._called("put_environment", digest)
         self.locks[digest] = lock
         return EnvironmentState(digest=digest, state="realising")
+
+    async def export(self, asked: ExportRequest) -> Export:
+        """Answer with what was asked."""
+        self._called("export", asked.format)
+        if self.refusal is not None:
+            raise self.refusal
+        return Export(files={asked.format: asked.model_dump_json()})
 
     def _called(self, method: str, subject: str) -> None:
         self.calls.append((method, subject))

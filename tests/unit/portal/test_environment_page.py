@@ -1,10 +1,16 @@
 """The page of one environment says what is in it and where it comes from, whatever people wrote."""
 
+import io
+import zipfile
+
 import pytest
 
+from hubfleet.errors import RefusedError
+from hubfleet.model.content import Content
 from hubfleet.portal.features.builds.packages import Package, packages, sources
+from hubfleet.protocol.exports import ExportFormat, ExportRequest
 from hubfleet.testing.builds import LOCK
-from portals import PORTAL, Running
+from portals import PORTAL, Running, World
 
 pytestmark = pytest.mark.anyio
 HASH = " --hash=sha256:" + "0" * 64
@@ -111,3 +117,45 @@ async def test_lists_tell_whose_an_environment_is(portal: Running) -> None:
     own = (await (await portal.signed_in("ann")).get(f"{PORTAL}environments")).text
     assert own.count("Start a server</a>") == 3
     assert "Of this hub" not in own
+
+
+async def test_an_environment_can_be_taken_along(portal: Running) -> None:
+    """In each form, as a file that keeps its name; a container's recipe as an archive."""
+    digest = await portal.made(ref="main")
+    browser = await portal.signed_in()
+    page = f"{PORTAL}environments/{digest}"
+    shown = (await browser.get(page)).text
+    for form in ExportFormat:
+        assert f'href="{page}/exports/{form}"' in shown
+        answer = await browser.get(f"{page}/exports/{form}")
+        assert answer.status_code == 200
+        if form is ExportFormat.CONTAINER:
+            with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+                assert archive.namelist() == [f"environment-{digest[:12]}/container"]
+        else:
+            assert answer.headers["content-disposition"] == f'attachment; filename="{form}"'
+            asked = ExportRequest.model_validate_json(answer.text)
+            assert (asked.lock, asked.content) == (
+                LOCK,
+                Content(repository="https://git.test/ann/waves", commit="c0ffee" * 6 + "c0ff"),
+            )
+    assert (await browser.get(f"{page}/exports/conda.lock")).status_code == 404
+
+
+async def test_nobody_takes_along_what_they_do_not_see(portal: Running) -> None:
+    """The same answer as for an environment that is none."""
+    digest = await portal.made()
+    other = await portal.signed_in("bob")
+    assert (await other.get(f"{PORTAL}environments/{digest}/exports/environment.yml")).status_code == 404
+
+
+async def test_what_cannot_be_written_is_said_on_a_page(portal: Running, world: World) -> None:
+    """With the next step; and while no cluster answers, that it is worth another try."""
+    digest = await portal.made()
+    browser = await portal.signed_in()
+    world.agents["here"].refusal = RefusedError("it has no words for that", status=409, hint="take another")
+    refused = await browser.get(f"{PORTAL}environments/{digest}/exports/pylock.toml")
+    assert (refused.status_code, "no words for that" in refused.text) == (409, True)
+    world.agents["here"].reachable = False
+    away = await browser.get(f"{PORTAL}environments/{digest}/exports/pylock.toml")
+    assert (away.status_code, "Retry-After" in away.headers) == (503, True)

@@ -11,6 +11,7 @@ from typing import Literal
 from hubfleet._kit.files import write_atomic
 from hubfleet.agent.environments import locks
 from hubfleet.agent.environments.contents import Contents
+from hubfleet.agent.environments.exports import Exports
 from hubfleet.agent.environments.own_packages import OwnPackages
 from hubfleet.agent.environments.post_build import PostBuilds
 from hubfleet.agent.environments.realise import Builder
@@ -55,6 +56,7 @@ class Environments:
         lock = locks.canonical(base_lock)
         self.base_digest = locks.digest(lock)
         self._base_lock = lock
+        self.exports = Exports(builder, base_lock=lock)
         self._progress: dict[str, Progress] = {}
         self._tasks: dict[str, asyncio.Task[Path]] = {}
         self._one_at_a_time = asyncio.Lock()

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from hubfleet.protocol.builds import Build, BuildEvent, BuildRequest
+from hubfleet.protocol.exports import Export, ExportRequest
 from hubfleet.protocol.messages import EnvironmentState
 
 
@@ -25,6 +26,9 @@ class BuildAgent(Protocol):
 
     async def put_environment(self, digest: str, lock: str) -> EnvironmentState:
         """Let the cluster make an environment of a lock that was resolved elsewhere; answers at once."""
+
+    async def export(self, asked: ExportRequest) -> Export:
+        """Return an environment as files that other tools read."""
 
 
 @asynccontextmanager

@@ -12,12 +12,14 @@ from hubfleet.model.sharing import group_of, with_group
 from hubfleet.portal.callers import Caller, Sent
 from hubfleet.portal.features.builds import starting
 from hubfleet.portal.features.builds.environments import Environments
-from hubfleet.portal.features.builds.packages import packages, sources
+from hubfleet.portal.features.builds.exporting import Exporting
+from hubfleet.portal.features.builds.packages import PYPI, packages, sources
 from hubfleet.portal.features.builds.pages import SEARCH_FROM, opened_by, said
 from hubfleet.portal.features.builds.profiles import Profiles
 from hubfleet.portal.features.builds.views import EnvironmentChange
 from hubfleet.portal.look import Look
 from hubfleet.portal.people import PREFIX, Person
+from hubfleet.protocol.exports import ExportFormat
 
 routes = APIRouter()
 
@@ -26,6 +28,12 @@ routes = APIRouter()
 async def one_environment(request: Request, digest: str, person: Caller, search: str = "") -> Response:
     """Show an environment, all its packages or those with a text in their name."""
     return await _page(request, person, digest, search=search.strip()[:200])
+
+
+@routes.get("/environments/{digest}/exports/{form}")
+async def export(request: Request, digest: str, form: ExportFormat, person: Caller) -> Response:
+    """Hand an environment on as another tool reads it; what cannot be is said on a page."""
+    return await cast(Exporting, request.app.state.exporting).answer(person, digest, form)
 
 
 @routes.post("/environments/{digest}/change")
@@ -78,6 +86,7 @@ async def _page(
         shows_build=person.sees in {None, build.person},
         packages=packages(entry.lock, search=search) if search else every,
         packages_all=len(every),
+        only_pypi=all(package.source == PYPI for package in every),
         sources=sources(every, build.files),
         search=search,
         searchable=bool(search) or len(every) > SEARCH_FROM,

@@ -11,11 +11,13 @@ from hubfleet.model.document import HubDocument
 from hubfleet.portal.callers import Caller, Changer
 from hubfleet.portal.features.builds.api import Limit, Search
 from hubfleet.portal.features.builds.environments import Environments
+from hubfleet.portal.features.builds.exporting import Exporting
 from hubfleet.portal.features.builds.profiles import Profiles
 from hubfleet.portal.features.builds.sending import Sending
 from hubfleet.portal.features.builds.views import EnvironmentChange, EnvironmentList, EnvironmentView
 from hubfleet.portal.people import Person
 from hubfleet.portal.problems import responses
+from hubfleet.protocol.exports import ExportFormat
 
 routes = APIRouter()
 
@@ -58,6 +60,12 @@ async def get_lock(digest: str, person: Caller, found: Found) -> Response:
     entry = await found.one(person, digest)
     headers = {"X-Content-Type-Options": "nosniff"}
     return PlainTextResponse(entry.lock, headers=headers)
+
+
+@routes.get("/environments/{digest}/exports/{form}", response_class=Response, responses=responses(404, 409))
+async def export(request: Request, digest: str, form: ExportFormat, person: Caller) -> Response:
+    """Return an environment as another tool reads it; a container's recipe comes as a zip archive."""
+    return await cast(Exporting, request.app.state.exporting).answer(person, digest, form)
 
 
 @routes.get(

@@ -1,0 +1,138 @@
+"""Environments for other tools, tried with these tools: they install the same packages."""
+
+import os
+import subprocess  # noqa: TID251 - buildah's own programs write to the terminal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import uv
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from agents import AgentProgram, FakeHub, agent
+from git_servers import GitServer, git_server
+from hubfleet._kit import process
+from hubfleet.protocol.builds import Build, BuildState
+from hubfleet.protocol.client import AgentClient
+from hubfleet.protocol.exports import ExportFormat, ExportRequest
+from integration.agent.test_builds import built
+
+pytestmark = [pytest.mark.integration, pytest.mark.anyio]
+DEBIAN = Path(__file__).parents[3] / ".cache" / "systemd-root" / "root"
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+NOTEBOOK = """{"cells": [{"cell_type": "code", "id": "a", "metadata": {}, "execution_count": null, "outputs": [],
+"source": "import six, sys, pathlib; print(six.__version__, sys.prefix, pathlib.Path('made').read_text())"}],
+"metadata": {}, "nbformat": 4, "nbformat_minor": 5}"""
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
+    with git_server(tmp_path_factory.mktemp("git")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProgram]:
+    with FakeHub() as ocean, agent(tmp_path_factory.mktemp("agent"), {"ocean": ocean}, git_hosts=["127.0.0.1"]) as run:
+        yield run
+
+
+@pytest.fixture(scope="module")
+async def portal(program: AgentProgram) -> AsyncIterator[AgentClient]:
+    client = program.client("portal-ocean")
+    yield client
+    await client.close()
+
+
+async def _exported(portal: AgentClient, build: Build, form: ExportFormat, folder: Path) -> Path:
+    request = ExportRequest(lock=build.lock, format=form, content=build.content)
+    for name, text in (await portal.export(request)).files.items():
+        (folder / name).write_text(text)
+    return folder / form
+
+
+def _packages(text: str) -> set[tuple[str, str]]:
+    found = [Requirement(line.split(" --hash")[0]) for line in text.splitlines() if "==" in line]
+    return {(canonicalize_name(item.name), str(item.specifier)) for item in found}
+
+
+@pytest.mark.parametrize("form", [ExportFormat.PYLOCK, ExportFormat.REQUIREMENTS])
+async def test_uv_installs_the_same_packages(
+    portal: AgentClient, git: GitServer, tmp_path: Path, form: ExportFormat
+) -> None:
+    """Each by its hash, and no other."""
+    build = await built(portal, git.repository(f"for-{form}", {"requirements.txt": "six==1.16.0\n"}).url)
+    assert build.state is BuildState.READY, build
+    file = await _exported(portal, build, form, tmp_path)
+    tool, prefix = uv.find_uv_bin(), str(tmp_path / "there")
+    process.run([tool, "venv", "--quiet", "--no-config", prefix])
+    process.run(
+        [tool, "pip", "install", "--quiet", "--no-config", "--no-deps", "--python", prefix, "-r", str(file)],
+        timeout_s=300,
+    )
+    frozen = process.run([tool, "pip", "freeze", "--no-config", "--python", prefix]).stdout
+    assert _packages(frozen) == _packages(build.lock)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0 or not DEBIAN.is_dir(), reason="no image can be built here")
+async def test_a_container_of_the_recipe_runs_the_repositorys_notebook(
+    portal: AgentClient, git: GitServer, tmp_path: Path
+) -> None:
+    """By buildah: as an ordinary user, with the lock's packages, after `postBuild`, and with a home that is mounted."""
+    files = {
+        "requirements.txt": "six==1.16.0\n",
+        "postBuild": "#!/bin/sh\necho ready > made\n",
+        "waves.ipynb": NOTEBOOK,
+    }
+    build = await built(portal, git.repository("contained", files).url)
+    assert build.state is BuildState.READY, build
+    recipe = tmp_path / "recipe"
+    recipe.mkdir()
+    await _exported(portal, build, ExportFormat.CONTAINER, recipe)
+    images = Images(tmp_path)
+    images.base("localhost/base")
+    images.buildah("bud", "--build-arg", "IMAGE=localhost/base", "--tag", "localhost/environment", str(recipe))
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, 1000, 1000)
+    container = images.buildah("from", "localhost/environment")
+    said = images.buildah(
+        *("run", "--volume", f"{home}:/home/jovyan", container, "--", "sh", "-c"),
+        "id -un && jupyterhub-singleuser --version && jupyter execute --inplace waves.ipynb && cat waves.ipynb",
+    )
+    assert said.startswith("jovyan\n")
+    assert "1.16.0 /opt/environment ready" in said
+
+
+class Images:
+    """buildah with a store of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._store = ["--root", str(folder / "images"), "--runroot", str(folder / "running")]
+
+    def buildah(self, command: str, *arguments: str) -> str:
+        """Run one command and return what it said."""
+        options = ["--isolation", "chroot"] if command in {"bud", "run"} else []
+        options += ["--network", "host"] if command == "bud" else []
+        options += ["--pull-never"] if command in {"bud", "from"} else []
+        whole = ["buildah", *self._store, "--storage-driver", "overlay", command, *options, *arguments]
+        done = subprocess.run(whole, capture_output=True, text=True, check=False, timeout=900)
+        assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        return done.stdout.strip()
+
+    def base(self, name: str) -> None:
+        """Make an image of a Debian, which stands for what a registry would have."""
+        container = self.buildah("from", "scratch")
+        self.buildah("add", "--quiet", container, str(DEBIAN), "/")
+        self.buildah("add", "--quiet", container, CERTIFICATES, CERTIFICATES)
+        self.buildah(
+            "config", "--env", f"PIP_CERT={CERTIFICATES}", "--env", f"GIT_SSL_CAINFO={CERTIFICATES}", container
+        )
+        self.buildah("commit", "--quiet", container, name)

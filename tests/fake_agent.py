@@ -104,7 +104,8 @@ class Running:
         return await self.when(lambda server: server.state is state, person)
 
     async def when(self, condition: Callable[[Server], bool], person: str = "ann") -> Server:
-        with anyio.fail_after(10):
+        # a disk under load holds up each fsync of the store
+        with anyio.fail_after(60):
             while True:
                 server = await self.server(person)
                 if condition(server):

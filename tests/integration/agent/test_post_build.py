@@ -16,7 +16,7 @@ from hubfleet.protocol.builds import Build, BuildRequest, BuildState
 from hubfleet.protocol.client import AgentClient
 from working import at_work
 
-pytestmark = [pytest.mark.integration, pytest.mark.anyio]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.anyio]
 
 SIX = {"requirements.txt": "six\n"}
 USEFUL = """#!/bin/bash

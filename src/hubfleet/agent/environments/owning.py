@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hubfleet.agent.environments import locks
+from hubfleet.agent.environments.conda import ChannelsAwayError
 from hubfleet.agent.environments.contents import Contents
 from hubfleet.agent.environments.own_packages import Recipe
 from hubfleet.agent.environments.questions import BuiltOwn, Question
@@ -109,6 +110,9 @@ class Owning:
         lines += [line for requires in more for line in requires]
         try:
             return await self.resolver.lock(self.hub, of_tools(question, tuple(dict.fromkeys(lines))))
+        except ChannelsAwayError:
+            # there may be another way
+            raise
         except BuildError as error:
             named = ", ".join(sorted({recipe.file for recipe in recipes.values()}))
             raise BuildError(f"what builds {named} cannot be had: {error.message}", hint=error.hint) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hubfleet.agent.environments import locks
+from hubfleet.agent.environments.own_packages import FACTS
 from hubfleet.agent.environments.realise import MARKER, Builder
 from hubfleet.agent.environments.software import Environments
 from hubfleet.agent.environments.tidying import Tidying, environments
@@ -71,6 +72,20 @@ async def test_the_cache_goes_before_any_environment(tmp_path: Path) -> None:
     assert left(tmp_path) == {"old"}
     assert not (tmp_path / "cache" / "archive-v0").exists()
     assert not repository.exists()
+
+
+async def test_wheels_of_repositories_go_that_nobody_used_lately(tmp_path: Path) -> None:
+    """They are in the environments that they were built for, which stay."""
+    made(tmp_path, "old", hours_ago=1000)
+    for name, hours in (("old", 2), ("young", 0.5)):
+        facts = tmp_path / "wheels" / name / FACTS
+        facts.parent.mkdir(parents=True)
+        facts.write_bytes(os.urandom(SIZE // 4))
+        used = NOW.timestamp() - hours * HOURS
+        os.utime(facts, (used, used))
+    await tidying(tmp_path, ceiling_bytes=1.4 * SIZE).round()
+    assert left(tmp_path) == {"old"}
+    assert [path.name for path in (tmp_path / "wheels").iterdir()] == ["young"]
 
 
 async def test_the_environment_goes_first_that_nobody_used_longest(tmp_path: Path) -> None:

@@ -69,6 +69,28 @@ async def test_the_page_answers_what_it_is(portal: Running) -> None:
     assert 'type="search"' not in page.text
 
 
+@pytest.mark.parametrize(
+    ("own", "ran", "said"),
+    [
+        (0, False, []),
+        (1, False, ["The repository is a package itself: the lock says of which commit and what builds it"]),
+        (2, False, ["The repository has 2 packages of its own: the lock"]),
+        (0, True, ["The repository&#39;s postBuild ran on it: the lock says what ran and not what came of it"]),
+        (1, True, ["each cluster builds it anew", "each cluster runs it anew"]),
+    ],
+)
+async def test_what_its_lock_does_not_pin_is_said(portal: Running, own: int, ran: bool, said: list[str]) -> None:
+    """A package of the repository's own and a postBuild are made anew, and are no packages in the list."""
+    place = "https://git.test/ann/waves@" + "c" * 40
+    lines = [f"build:hatchling==1.27.0{HASH}"] * bool(own) + [f"own:{place}#f{number}" for number in range(own)]
+    lock = "".join(f"{line}\n" for line in [LOCK.strip(), *lines, *[f"postbuild:{place}"] * ran])
+    digest = await portal.made(lock=lock)
+    page = (await (await portal.signed_in()).get(f"{PORTAL}environments/{digest}")).text
+    assert all(sentence in page for sentence in said)
+    assert ("builds it anew" in page, "runs it anew" in page) == (bool(own), ran)
+    assert "1 package." in page
+
+
 async def test_many_packages_can_be_searched(portal: Running) -> None:
     """By an address that can be kept, without a script."""
     digest = await portal.made(lock=MANY)

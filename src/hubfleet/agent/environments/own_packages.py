@@ -37,7 +37,9 @@ from hubfleet.agent.launchers.sandbox import HOME
 from hubfleet.errors import CommandError, LaunchError
 
 AT_ONCE = 2
-_FACTS, _MORE = "facts.json", "more.json"
+FACTS = "facts.json"
+"""Beside each wheel; its time is that of its last use."""
+_MORE = "more.json"
 _PROGRAM = "/run/hubfleet/building.py"
 _TIMEOUT_S = 300.0
 _COPIED = 'cp -a --reflink=auto "$1/." "$2"'
@@ -136,8 +138,8 @@ class OwnPackages:
         """Return the wheel that was built of a package by these tools before; None: there is none. Blocks."""
         place = self._place(own, tools)
         try:
-            taken = TypeAdapter(_Taken).validate_json((place / _FACTS).read_bytes())
-            os.utime(place / _FACTS)
+            taken = TypeAdapter(_Taken).validate_json((place / FACTS).read_bytes())
+            os.utime(place / FACTS)
         except (OSError, ValidationError):
             return None
         return Wheel(place / taken.wheel, taken.name, taken.version, taken.sha256)
@@ -247,7 +249,7 @@ class OwnPackages:
         return self.builder.wheels / hashlib.sha256(told.encode()).hexdigest()[:40]
 
     def _complete(self, result: Path, place: Path, taken: _Taken) -> None:
-        write_atomic(result / _FACTS, json.dumps({key: getattr(taken, key) for key in _Taken.__annotations__}))
+        write_atomic(result / FACTS, json.dumps({key: getattr(taken, key) for key in _Taken.__annotations__}))
         if self.builder.workshop.uid is not None:
             os.chown(result, 0, 0)
         # it may be of a private repository

@@ -7,13 +7,13 @@ is made again from its lock at its next use.
 import asyncio
 import logging
 import shutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from hubfleet._kit.clock import Clock
-from hubfleet.agent.environments import contents
+from hubfleet.agent.environments import contents, own_packages
 from hubfleet.agent.environments.realise import HIDDEN, MARKER, Builder
 from hubfleet.agent.homes.usage import used_bytes
 from hubfleet.errors import CommandError
@@ -91,7 +91,9 @@ class Tidying:
             _log.warning("the package cache cannot be cleaned: %s", error.hint or error.message)
         old = self._clock.now().timestamp() - YOUNG_S
         for folder in self._fetched:
-            await asyncio.to_thread(_remove_old, folder, old)
+            await asyncio.to_thread(_remove_old, folder.glob("*/*"), contents.MARKER, old)
+        # they are in the environments that they were built for
+        await asyncio.to_thread(_remove_old, self._builder.wheels.glob("*"), own_packages.FACTS, old)
 
 
 def environments(folder: Path) -> list[Kept]:
@@ -116,9 +118,9 @@ def _remove(path: Path) -> int:
     return size
 
 
-def _remove_old(folder: Path, before: float) -> None:
-    for path in folder.glob("*/*"):
-        marker = path / contents.MARKER
+def _remove_old(paths: Iterable[Path], name: str, before: float) -> None:
+    for path in list(paths):
+        marker = path / name
         with suppress(OSError):
             # a repository's own time is that of its last fetch, files were last used when their marker says so
             if (marker if marker.is_file() else path).stat().st_mtime < before:

@@ -13,7 +13,7 @@ from hubfleet.portal.callers import Caller, Sent
 from hubfleet.portal.features.builds import starting
 from hubfleet.portal.features.builds.environments import Environments
 from hubfleet.portal.features.builds.exporting import Exporting
-from hubfleet.portal.features.builds.packages import PYPI, packages, sources
+from hubfleet.portal.features.builds.packages import PYPI, made_anew, packages, sources
 from hubfleet.portal.features.builds.pages import SEARCH_FROM, opened_by, said
 from hubfleet.portal.features.builds.profiles import Profiles
 from hubfleet.portal.features.builds.views import EnvironmentChange
@@ -88,6 +88,7 @@ async def _page(
         packages_all=len(every),
         only_pypi=all(package.source == PYPI for package in every),
         sources=sources(every, build.files),
+        made_anew=made_anew(entry.lock),
         search=search,
         searchable=bool(search) or len(every) > SEARCH_FROM,
         # a group that its owner has left stays a choice as long as it is the one

@@ -46,6 +46,25 @@ def sources(found: Sequence[Package], files: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(channels), PYPI if of_pypi else "")))
 
 
+def made_anew(lock: str) -> list[str]:
+    """Return, in sentences, what of an environment its lock does not pin: what each cluster makes anew."""
+    lines = lock.splitlines()
+    own = sum(line.startswith("own:") for line in lines)
+    said = []
+    if own:
+        what = "The repository is a package itself" if own == 1 else f"The repository has {own} packages of its own"
+        said.append(
+            f"{what}: the lock says of which commit and what builds it, and each cluster builds it anew, so that what "
+            "the build takes from the machine may differ."
+        )
+    if any(line.startswith("postbuild:") for line in lines):
+        said.append(
+            "The repository's postBuild ran on it: the lock says what ran and not what came of it, and each cluster "
+            "runs it anew."
+        )
+    return said
+
+
 def _package(line: str) -> Package | None:
     if channel := _OF_CHANNEL.match(line):
         return Package(channel["name"], channel["version"], channel["channel"])

@@ -21,8 +21,17 @@ from integration.agent.test_builds import built
 pytestmark = [pytest.mark.integration, pytest.mark.anyio]
 DEBIAN = Path(__file__).parents[3] / ".cache" / "systemd-root" / "root"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+OWN = """[project]
+name = "tides"
+version = "1.0"
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[tool.setuptools]
+py-modules = ["tides"]
+"""
 NOTEBOOK = """{"cells": [{"cell_type": "code", "id": "a", "metadata": {}, "execution_count": null, "outputs": [],
-"source": "import six, sys, pathlib; print(six.__version__, sys.prefix, pathlib.Path('made').read_text())"}],
+"source": "import six, sys, tides\\nprint(six.__version__, sys.prefix, tides.HIGH, open('made').read())"}],
 "metadata": {}, "nbformat": 4, "nbformat_minor": 5}"""
 
 
@@ -87,7 +96,9 @@ async def test_a_container_of_the_recipe_runs_the_repositorys_notebook(
 ) -> None:
     """By buildah: as an ordinary user, with the lock's packages, after `postBuild`, and with a home that is mounted."""
     files = {
-        "requirements.txt": "six==1.16.0\n",
+        "requirements.txt": "six==1.16.0\n.\n",
+        "pyproject.toml": OWN,
+        "tides.py": "HIGH = 'flood'\n",
         "postBuild": "#!/bin/sh\necho ready > made\n",
         "waves.ipynb": NOTEBOOK,
     }
@@ -108,7 +119,7 @@ async def test_a_container_of_the_recipe_runs_the_repositorys_notebook(
         "id -un && jupyterhub-singleuser --version && jupyter execute --inplace waves.ipynb && cat waves.ipynb",
     )
     assert said.startswith("jovyan\n")
-    assert "1.16.0 /opt/environment ready" in said
+    assert "1.16.0 /opt/environment flood ready" in said
 
 
 class Images:

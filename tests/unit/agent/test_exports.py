@@ -105,6 +105,18 @@ def test_an_address_is_no_command() -> None:
             assert "$(touch" not in line or """'https://git.test/$(touch${IFS}x)'"'"';`id`'""" in line
 
 
+async def test_the_repositorys_own_package_is_named_and_built(exports: Exports) -> None:
+    """Formats of packages alone say where it is; a container builds it by the tools that the lock names."""
+    lock = f"{PYPI}build:hatchling==1.27.0{HASH}\nown:{REPOSITORY}@{COMMIT}#python/ab\n"
+    text = await _one(exports, lock, ExportFormat.REQUIREMENTS)
+    assert f"itself: git+{REPOSITORY}@{COMMIT}#subdirectory=python/ab\n" in text
+    assert "hatchling" not in text
+    found = _recipe(lock)
+    assert found["tools.txt"] == f"hatchling==1.27.0{HASH}\n"
+    assert "pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/own/wheels ./python/ab" in found["Dockerfile"]
+    assert " tools.txt /opt/\n" in found["Dockerfile"]
+
+
 @pytest.mark.parametrize("form", [ExportFormat.REQUIREMENTS, ExportFormat.ENVIRONMENT])
 async def test_what_a_post_build_did_is_said_to_be_missing(exports: Exports, form: ExportFormat) -> None:
     """Since packages are all that these formats have."""

@@ -13,7 +13,7 @@ from hubfleet.protocol.exports import ExportRequest
 
 PYTHON_IMAGE = "docker.io/library/python:{python}-slim"
 MICROMAMBA_IMAGE = "docker.io/mambaorg/micromamba:2"
-_BASE, _ENVIRONMENT, _REPOSITORY = "/opt/base", "/opt/environment", "/srv/repository"
+_BASE, _ENVIRONMENT, _TOOLS, _REPOSITORY = "/opt/base", "/opt/environment", "/opt/tools", "/srv/repository"
 _PIP = "--no-cache-dir --no-deps --require-hashes --only-binary :all:"
 
 
@@ -33,6 +33,8 @@ def files(asked: ExportRequest, lock: str, base_lock: str, python: str) -> dict[
         lines = [f"https://conda.anaconda.org/{item.channel}/{item.subdir}/{item.file_name}" for item in of_channels]
         hashes = [f"#sha256:{item.sha256}" for item in of_channels]
         found["conda.txt"] = "@EXPLICIT\n" + "".join(f"{line}{end}\n" for line, end in zip(lines, hashes, strict=True))
+    if asked.content and locks.own(lock):
+        found["tools.txt"] = locks.requirements(locks.tools(lock))
     told = {
         "digest": locks.digest(lock)[:12],
         "image": image,
@@ -73,6 +75,8 @@ def _steps(asked: ExportRequest, lock: str) -> list[str]:
         steps.append(f"python3 -m venv --without-pip {_ENVIRONMENT}")
     if locks.requirements(lock):
         steps.append(f"{pip} --python {_ENVIRONMENT}/bin/python install {_PIP} -r /opt/environment.txt")
+    if asked.content:
+        steps += _own(lock)
     steps.append(f"{_ENVIRONMENT}/bin/python -m ipykernel install --prefix {_BASE} --name python3")
     if asked.content:
         steps.append(f"chown -R jovyan: {_REPOSITORY}")
@@ -85,6 +89,25 @@ def _steps(asked: ExportRequest, lock: str) -> list[str]:
             f"PATH={_ENVIRONMENT}/bin:$PATH ./$script; fi; done",
         ]
     return steps
+
+
+def _own(lock: str) -> list[str]:
+    """Return what builds the packages that the repository is itself, apart from its files."""
+    folders = [item.folder for item in locks.own(lock)]
+    if not folders:
+        return []
+    python, wheels = f"{_TOOLS}/bin/python", "/tmp/own/wheels"  # noqa: S108 - within the container
+    return [
+        f"python3 -m venv {_TOOLS} && {_BASE}/bin/pip --python {python} install {_PIP} -r /opt/tools.txt",
+        f"cp -r {_REPOSITORY} /tmp/own && cd /tmp/own"
+        + "".join(
+            f" && {python} -m pip wheel --no-deps --no-build-isolation --wheel-dir {wheels} "
+            + shlex.quote(f"./{folder}")
+            for folder in folders
+        )
+        + f" && {_BASE}/bin/pip --python {_ENVIRONMENT}/bin/python install --no-cache-dir --no-deps {wheels}/*.whl"
+        + " && rm -r /tmp/own",
+    ]
 
 
 def _dockerfile(asked: ExportRequest, told: dict[str, str], steps: list[str], *, conda: bool) -> str:

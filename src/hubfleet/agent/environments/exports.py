@@ -102,6 +102,9 @@ class Exports:
 def _said(lock: str) -> str:
     """Return a comment on what the packages alone do not bring along."""
     lines = [f"# The packages of environment {locks.digest(lock)[:12]}."]
+    for item in locks.own(lock):
+        folder = f"#subdirectory={item.folder}" if item.folder else ""
+        lines.append(f"# Without what the repository is itself: git+{item.repository}@{item.commit}{folder}")
     ran = locks.post_build(lock)
     if ran:
         lines.append(f"# Without what the postBuild of {ran.repository} at {ran.commit} has done to it.")

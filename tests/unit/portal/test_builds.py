@@ -201,6 +201,7 @@ async def test_the_description_names_each_route(portal: Running) -> None:
             "environments",
             "environments/{digest}",
             "environments/{digest}/lock",
+            "environments/{digest}/exports/{form}",
         )
     }
     assert "Problem" in described["components"]["schemas"]

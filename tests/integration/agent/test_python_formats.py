@@ -66,6 +66,7 @@ def uv_lock(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 async def built(client: AgentClient, git: GitServer, files: dict[str, str], **more: object) -> tuple[Build, str]:
     """Build a repository of some files, and return what came of it and what the log says."""
+    files = {"waves.py": "", **files}
     repository = git.repository(uuid.uuid4().hex, files, at="2024-06-01T12:00:00Z")
     name, said = str(uuid.uuid4()), []
     request = BuildRequest.model_validate({"hub": "ocean", "repository": repository.url, **more})
@@ -77,12 +78,12 @@ async def built(client: AgentClient, git: GitServer, files: dict[str, str], **mo
 
 
 async def test_a_project_becomes_an_environment(portal: AgentClient, git: GitServer) -> None:
-    """What it depends on, as of its date, with a kernel; the log says that it is not installed itself."""
-    build, said = await built(portal, git, {"pyproject.toml": PROJECT.replace("six==1.15.0", "six")})
+    """With what it depends on, as of its date, and with a kernel."""
+    build, _ = await built(portal, git, {"pyproject.toml": PROJECT.replace("six==1.15.0", "six")})
     assert build.state is BuildState.READY, build
     assert "six==1.16.0 --hash" in build.lock and "ipykernel==" in build.lock
     assert "colorama" not in build.lock and "iniconfig" not in build.lock
-    assert "is not installed itself" in said
+    assert build.lock.splitlines()[-1] == f"own:{build.repository}@{build.commit}"
 
 
 async def test_a_project_counts_beside_a_list_of_packages(portal: AgentClient, git: GitServer) -> None:
@@ -98,6 +99,7 @@ async def test_what_uv_locked_is_what_is_installed(portal: AgentClient, git: Git
     assert build.state is BuildState.READY, build
     lines = {line.partition("==")[0]: line for line in build.lock.splitlines()}
     assert "ipykernel" in lines and "colorama" not in lines
+    assert "own:" in build.lock
     for name in ("six", "iniconfig"):
         of_lock = uv_lock.partition(f'name = "{name}"\n')[2].partition("[[package]]")[0]
         wheels = re.findall(r"\.whl\", hash = \"sha256:([0-9a-f]{64})", of_lock)
@@ -139,11 +141,12 @@ async def test_the_date_of_runtime_txt_counts(portal: AgentClient, git: GitServe
     assert "six==1.14.0 --hash" in build.lock
 
 
-async def test_code_of_a_project_is_not_run(portal: AgentClient, git: GitServer, program: AgentProgram) -> None:
-    """Neither for what it depends on nor for its lock."""
-    code = "import sys\nsys.exit('it ran')\n"
-    dynamic = PROJECT.replace('dependencies = ["six', 'dynamic = ["dependencies"]\nx = ["six')
-    build, said = await built(portal, git, {"pyproject.toml": dynamic, "setup.py": code})
-    assert "what pyproject.toml depends on is known to its own code only" in build.message
-    assert "write the packages that the notebooks need into a requirements.txt" in build.hint
+async def test_code_of_a_project_is_not_run_that_nobody_asks_for(
+    portal: AgentClient, git: GitServer, program: AgentProgram
+) -> None:
+    """A file that comes first says all that is installed."""
+    files = {"Pipfile": "[packages]\nsix = '*'\n", "setup.py": "import sys\nsys.exit('it ran')\n"}
+    build, said = await built(portal, git, files)
+    assert build.state is BuildState.READY, build
+    assert "own:" not in build.lock
     assert "it ran" not in said + program.log

@@ -47,9 +47,6 @@ def build(
         else:
             hidden[name] = SecretStr((secrets / value.file_name).read_text().rstrip("\n"))
     anonymous = hub.features.builds.anonymous if hub.features.builds and person.guest else None
-    if anonymous is not None:
-        # who has no session at the hub shows the server its token this way once, and has a cookie from then on
-        plain["JUPYTERHUB_ALLOW_TOKEN_IN_URL"] = "1"  # noqa: S105 - a switch
     return ServerRequest(
         hub=hub.name,
         person=person.name,
@@ -65,6 +62,7 @@ def build(
         content=chosen.files.content,
         fresh_home=chosen.files.fresh_home,
         allowed_origins=list(anonymous.origins) if anonymous else [],
+        token_in_address=anonymous is not None,
         secrets=ServerSecrets(api_token=SecretStr(api_token), variables=hidden),
     )
 

@@ -21,7 +21,13 @@ from hubfleet.model.settings.hub import AgentAddress
 from hubfleet.model.settings.portal import PortalSettings
 from hubfleet.portal import problems, sign_in
 from hubfleet.portal.features.builds import api as builds_api
-from hubfleet.portal.features.builds import environment_pages, environments_api, profile_pages, profiles_api
+from hubfleet.portal.features.builds import (
+    environment_pages,
+    environments_api,
+    guest_pages,
+    profile_pages,
+    profiles_api,
+)
 from hubfleet.portal.features.builds import pages as builds_pages
 from hubfleet.portal.features.builds.agents import BuildAgent
 from hubfleet.portal.features.builds.binder import routes as binder
@@ -164,7 +170,8 @@ def application(settings: PortalSettings, hub: HubApi, clock: Clock) -> FastAPI:
     app.state.look = Look(settings, app.state.forgery)
     problems.install(app)
     routes = APIRouter(prefix=PREFIX.rstrip("/"))
-    for part in (sign_in.routes, builds_pages.routes, environment_pages.routes, profile_pages.routes, _open_routes()):
+    pages = (builds_pages.routes, environment_pages.routes, profile_pages.routes, guest_pages.routes)
+    for part in (sign_in.routes, *pages, _open_routes()):
         routes.include_router(part, include_in_schema=False)
     for api in (builds_api.routes, environments_api.routes, profiles_api.routes):
         routes.include_router(api, prefix="/api")

@@ -76,10 +76,11 @@ class Look:
     def page(
         self, request: Request, person: Person, template: str, *, status: int = 200, **shown: object
     ) -> HTMLResponse:
-        """Return a page for somebody, with the token for its forms."""
+        """Return a page for somebody, with the token for its forms; one without a name is not signed in."""
         token = self._forgery.token(request, person) if person.session else ""
+        known = _Known(person.name) if person.name else None
         text = self._templates.get_template(f"portal/{template}").render(
-            user=_Known(person.name), parsed_scopes={ADMIN} if person.admin else set(), form_token=token, **shown
+            user=known, parsed_scopes={ADMIN} if person.admin else set(), form_token=token, **shown
         )
         answer = HTMLResponse(text, status, HEADERS)
         if token and request.cookies.get(forgery.COOKIE) != token:

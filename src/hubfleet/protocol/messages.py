@@ -113,6 +113,8 @@ class ServerRequest(Message):
     allowed_origins: list[str] = []
     """Whose pages, beside its own, may use the server with a token in hand (CORS), such as `https://docs.example.org`;
     `*`: anybody's. Temporary users' servers only."""
+    token_in_address: bool = False
+    """Whether its pages take a token from their address: for who has no session at the hub. Temporary users only."""
     secrets: ServerSecrets
 
     def options(self) -> str:

@@ -68,3 +68,9 @@ def test_pages_from_anywhere_are_said(tmp_path: Path) -> None:
     """As a notice: it is what mybinder.org does."""
     found = loaded(tmp_path, hub=HUB + "features: {builds: {anonymous: {origins: ['*']}}}\n")
     assert "any-origin" in [notice.code for notice in found.warnings]
+
+
+def test_servers_that_share_the_machines_network_are_not_for_strangers(tmp_path: Path) -> None:
+    """They would reach its other services."""
+    files = {"clusters/here.yaml": "kind: machine\nnetwork: shared\n"}
+    assert "would share the machine's network" in only_error(tmp_path, files, hub=HUB + OPEN).message

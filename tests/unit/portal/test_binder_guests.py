@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from hubfleet.protocol.builds import BuildState
-from portals import ORIGIN, PORTAL, REPOSITORY, SERVICE_TOKEN, Running, World, until
+from portals import ORIGIN, PORTAL, REPOSITORY, SERVICE_TOKEN, Browser, Running, World, until
 
 pytestmark = pytest.mark.anyio
 BUILD = f"/services/binder/build/git/{quote(REPOSITORY, safe='')}/main"
@@ -178,3 +178,66 @@ async def test_only_repositories_that_the_hub_takes(tmp_path: Path) -> None:
         begun = await (await portal.program()).post(f"{PORTAL}api/builds", json={"repository": REPOSITORY})
         assert begun.status_code == 403
         assert portal.agent.requests == {}
+
+
+LINK = f"/services/binder/v2/git/{quote(REPOSITORY, safe='')}/main?labpath=a%20b.ipynb"
+
+
+async def shown(browser: Browser) -> tuple[str, httpx.Response]:
+    """Follow the link to the page that says what it starts, and return its address and it."""
+    led = await browser.get(LINK)
+    assert led.status_code == 302
+    return led.headers["location"], await browser.get(led.headers["location"])
+
+
+async def test_a_link_shows_what_it_starts_and_starts_nothing(portal: Running) -> None:
+    """To who is not signed in: repository, ref, and what its code reaches."""
+    browser = await portal.browser()
+    _, page = await shown(browser)
+    assert page.status_code == 200
+    assert all(
+        text in page.text for text in (REPOSITORY, "main", "Open it", "no home, no shared folders", "10 minutes")
+    )
+    assert "data-stream" not in page.text
+    assert portal.agent.requests == {}
+
+
+async def test_the_button_leads_to_the_page_that_asks(portal: Running) -> None:
+    """By a form of this browser's; what opens first is below the server's own address."""
+    browser = await portal.browser()
+    address, page = await shown(browser)
+    fields = {"_xsrf": browser.form_token(page)}
+    answer = await browser.post(address, data=fields, headers={"Origin": ORIGIN})
+    assert answer.status_code == 200
+    assert f'data-stream="{BUILD}"' in answer.text
+    assert 'data-page="doc/tree/a b.ipynb"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("origin", "token"), [(ORIGIN, ""), (ORIGIN, "made.up"), (DOCS, None), ("https://evil.example", None)]
+)
+async def test_a_forged_button_does_nothing(portal: Running, origin: str, token: str | None) -> None:
+    """Neither from another site, though it may ask for servers, nor without this browser's own token."""
+    browser = await portal.browser()
+    address, page = await shown(browser)
+    fields = {"_xsrf": browser.form_token(page) if token is None else token}
+    answer = await browser.post(address, data=fields, headers={"Origin": origin})
+    assert answer.status_code == 403
+    assert "data-stream" not in answer.text
+
+
+async def test_who_is_signed_in_gets_the_form(portal: Running) -> None:
+    """With their own home to choose, as on hubs without guests."""
+    ann = await portal.signed_in()
+    _, page = await shown(ann)
+    assert page.status_code == 302
+    assert page.headers["location"].startswith(f"{PORTAL}environments?repository=https%3A%2F%2Fgit.test%2Fann%2Fwaves&")
+    assert page.headers["location"].endswith("&open=a+b.ipynb#new")
+
+
+async def test_without_the_mode_there_is_no_such_page(tmp_path: Path) -> None:
+    """A link leads to the form, which asks to sign in."""
+    async with World(tmp_path).portal() as portal:
+        browser = await portal.browser()
+        assert (await browser.get(LINK)).headers["location"].startswith(f"{PORTAL}environments?")
+        assert (await browser.get(f"{PORTAL}visit?link=gh/ann/waves/main")).status_code == 403

@@ -21,7 +21,7 @@ from hubfleet.agent.launchers.sandbox import (
     Sandbox,
 )
 from hubfleet.errors import LaunchError
-from hubfleet.protocol.messages import ServerResources
+from hubfleet.protocol.messages import ServerRequest, ServerResources
 
 UID = 1000
 """The user id inside, where bubblewrap runs as an ordinary user and all people share one outside."""
@@ -87,8 +87,8 @@ def box(request: LaunchRequest, system: Sequence[Bind], setting: Setting) -> San
     texts = sandbox.accounts(uid, {gid: name for name, gid in request.groups.items()} if setting.as_root else {})
     texts["/etc/resolv.conf"] = "".join(f"nameserver {server}\n" for server in setting.name_servers)
     texts[_LAB_SETTINGS_FILE] = json.dumps(_LAB_SETTINGS)
-    if request.request.allowed_origins:
-        texts[_SERVER_SETTINGS_FILE] = json.dumps({"ServerApp": _open_to(request.request.allowed_origins)})
+    if settings := _server_settings(request.request):
+        texts[_SERVER_SETTINGS_FILE] = json.dumps(settings)
     texts[str(START_PROGRAM)] = Path(singleuser.__file__).read_text()
     texts[str(KERNEL_PROGRAM)] = Path(kernel.__file__).read_text()
     if request.start_script:
@@ -125,15 +125,22 @@ def instructions(request: LaunchRequest, facts: Mapping[str, str], setting: Sett
     }
 
 
-def _open_to(origins: Sequence[str]) -> dict[str, object]:
-    """Return the server's settings by which pages of other origins may use it with a token, and never with cookies.
+def _server_settings(request: ServerRequest) -> dict[str, object]:
+    """Return Jupyter's settings by which a server is open to who is not signed in, with its token and never by cookies.
 
-    https://jupyter-server.readthedocs.io/en/latest/other/full-config.html, `ServerApp.allow_origin`.
+    A file rather than variables, which a forked server would read too late.
+    https://jupyter-server.readthedocs.io/en/latest/other/full-config.html, `ServerApp.allow_origin`;
+    https://jupyterhub.readthedocs.io/en/stable/reference/api/services.auth.html, `HubAuth.allow_token_in_url`
     """
-    if "*" in origins:
-        return {"allow_origin": "*", "allow_credentials": False}
-    pattern = "|".join(re.escape(origin) for origin in origins)
-    return {"allow_origin_pat": f"^(?:{pattern})$", "allow_credentials": False}
+    settings: dict[str, object] = {}
+    if request.token_in_address:
+        settings["HubOAuth"] = {"allow_token_in_url": True}
+    if "*" in request.allowed_origins:
+        settings["ServerApp"] = {"allow_origin": "*", "allow_credentials": False}
+    elif request.allowed_origins:
+        pattern = "|".join(re.escape(origin) for origin in request.allowed_origins)
+        settings["ServerApp"] = {"allow_origin_pat": f"^(?:{pattern})$", "allow_credentials": False}
+    return settings
 
 
 def _around(request: LaunchRequest) -> list[str]:

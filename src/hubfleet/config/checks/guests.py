@@ -25,6 +25,22 @@ def guests_have_addresses_of_their_own(scene: Scene) -> Iterator[Finding]:
             )
 
 
+def guests_share_no_network(scene: Scene) -> Iterator[Finding]:
+    """Strangers' code must not reach what listens on the machine's own addresses."""
+    for hub, _ in _open(scene):
+        shared = [
+            name
+            for name in scene.servers_on(hub)
+            if name in scene.clusters and scene.clusters[name].settings.network == "shared"
+        ]
+        if shared:
+            yield BadValueError(
+                f"temporary servers on {shared[0]!r} would share the machine's network",
+                hint=f"take `network: shared` out of clusters/{shared[0]}.yaml, or remove `anonymous`",
+                where=hub.where(*_AT),
+            )
+
+
 def guests_have_a_profile(scene: Scene) -> Iterator[Finding]:
     """There is one, it is for everybody, and it hands no secret to strangers."""
     for hub, wanted in _open(scene):
@@ -90,6 +106,7 @@ def _open(scene: Scene) -> Iterator[tuple[Draft[HubFile], Anonymous]]:
 
 CHECKS: tuple[Check, ...] = (
     guests_have_addresses_of_their_own,
+    guests_share_no_network,
     guests_have_a_profile,
     nobody_is_called_as_guests_are,
     pages_from_anywhere_are_said,

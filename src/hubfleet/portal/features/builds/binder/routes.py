@@ -1,7 +1,8 @@
 """BinderHub's HTTP API, so that what was written for a BinderHub works against a hub with builds on.
 
-https://binderhub.readthedocs.io/en/latest/api.html. Only a token in the header starts anything here: cookies of the hub
-and of the portal's pages do not reach this path, and links lead to the portal's prefilled form.
+https://binderhub.readthedocs.io/en/latest/api.html. Only a token in the header starts anything in somebody's name here:
+cookies of the hub and of the portal's pages do not reach this path, and links lead to the portal's prefilled form. Who
+has no token is a guest, where the hub has such people.
 """
 
 import asyncio
@@ -20,17 +21,14 @@ from hubfleet.portal.features.builds.binder import phases, providers
 from hubfleet.portal.features.builds.binder.launching import Asked, Launching, words
 from hubfleet.portal.features.builds.binder.phases import Phase
 from hubfleet.portal.features.builds.binder.providers import Source
+from hubfleet.portal.features.builds.guest_pages import VISIT, form_of
 from hubfleet.portal.features.builds.guests import Guests
-from hubfleet.portal.people import PREFIX as PORTAL
 from hubfleet.portal.people import People, Person
 
 PREFIX = "/services/binder"
 KEEP_ALIVE_S = 25.0
 _STREAM = {"Cache-Control": "no-cache", "Access-Control-Allow-Headers": "cache-control, authorization"}
 _OPEN = {"Access-Control-Allow-Origin": "*"}
-
-_OPENS = ("labpath", "filepath")
-"""Arguments of BinderHub's links that name a file of the repository."""
 
 routes = APIRouter(prefix=PREFIX)
 
@@ -62,11 +60,12 @@ async def preflight(request: Request) -> Response:
 
 @routes.get("/v2/{provider}/{spec:path}")
 async def launch_page(request: Request, provider: str) -> Response:
-    """Lead to the portal's form, filled in: a link starts nothing by itself."""
+    """Lead to the portal's form, filled in, or to what strangers see: a link starts nothing by itself."""
     found = providers.source(provider, _raw_spec(request, "v2", provider))
-    opened = next((request.query_params[name] for name in _OPENS if name in request.query_params), "")
-    query = {"repository": found.repository, "ref": found.ref, "then": "start"} | ({"open": opened} if opened else {})
-    return RedirectResponse(f"{PORTAL}environments?{urlencode(query)}#new", 302)
+    if cast(Guests, request.app.state.guests).welcome:
+        kept = [(name, value) for name, value in request.query_params.multi_items() if name != "link"]
+        return RedirectResponse(f"{VISIT}?{urlencode([('link', f'{provider}/{found.spec}'), *kept])}", 302)
+    return RedirectResponse(form_of(request, found), 302)
 
 
 @routes.get("/api/repoproviders")

@@ -177,6 +177,17 @@ async def test_a_redirect_is_not_followed(portal: AgentClient, tmp_path: Path) -
     assert "sends on to another address" in build.message
 
 
+async def test_a_commit_that_is_known_needs_no_git_server(portal: AgentClient, tmp_path: Path) -> None:
+    """What a full hash names stays the same; a branch is asked for each time."""
+    with git_server(tmp_path) as server:
+        repository = server.repository("known", SMALL)
+        first = await built(portal, repository.url)
+        server.refuse = 503
+        again = await built(portal, repository.url, ref=first.commit)
+        assert (again.state, again.digest, again.content) == (BuildState.READY, first.digest, first.content)
+        assert (await built(portal, repository.url)).state is BuildState.FAILED
+
+
 async def test_a_private_repository_needs_its_token_each_time(
     portal: AgentClient, program: AgentProgram, tmp_path: Path
 ) -> None:

@@ -11,12 +11,12 @@ import json
 import re
 import socket
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from hubfleet.agent.environments.specification import Fetched, SourceFile
+from hubfleet.agent.environments.answers import Answer, Remembered
+from hubfleet.agent.environments.specification import Fetched
 from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.errors import BuildError, CommandError
 
@@ -24,8 +24,6 @@ _TIMEOUT_S = 900.0
 _MAX_BYTES = 4 * 1024**3
 _PROGRAM = "/run/hubfleet/fetching.py"
 _TOKEN = "/run/hubfleet/token"  # noqa: S105 - a path
-_COMMITS_KEPT = 50
-"""Commits of each repository whose files are kept in memory."""
 _PORTS = {"https": 443, "http": 80}
 _REF = re.compile(r"[A-Za-z0-9][\w./+@=#-]{0,250}")
 
@@ -45,7 +43,7 @@ class Repositories:
         self._workshop = workshop
         self._private_hosts = frozenset(private_hosts)
         self._one_at_a_time: dict[Path, asyncio.Lock] = {}
-        self._read: dict[Path, dict[str, Fetched]] = {}
+        self._remembered = Remembered()
 
     async def fetch(
         self, hub: str, repository: str, ref: str, *, names: Sequence[str], token: str, say: Callable[[str], None]
@@ -69,15 +67,18 @@ class Repositories:
         folder = self._folder / hub / hashlib.sha256(repository.encode()).hexdigest()[:32]
         asked = {"folder": str(folder), "repository": repository, "ref": ref, "names": list(names), "pins": pins}
         async with self._one_at_a_time.setdefault(folder, asyncio.Lock()):
-            known = self._read.setdefault(folder, {})
+            # a commit never means something else, and whoever may ask may know a public one
+            found = self._remembered.public(folder, ref)
+            if found:
+                return found
             await asyncio.to_thread(self._prepare, folder)
-            answer = await self._run(folder, {**asked, "max_bytes": _MAX_BYTES, "known": list(known)}, token, say)
-            if not answer.get("known"):
-                fetched = _read(answer, repository, ref)
-                known[fetched.commit] = fetched
-                for old in list(known)[:-_COMMITS_KEPT]:
-                    del known[old]
-            return known[str(answer["commit"])]
+            known = self._remembered.commits(folder)
+            answer = await self._run(folder, {**asked, "max_bytes": _MAX_BYTES, "known": known}, token, say)
+            found = self._remembered.get(folder, answer.commit) if answer.known else None
+            if found is None:
+                found = _fetched(answer, repository, ref)
+                self._remembered.keep(folder, found, public=not token)
+            return found
 
     async def check_out(
         self, folder: Path, repository: str, ref: str, commit: str, *, token: str, say: Callable[[str], None]
@@ -100,20 +101,18 @@ class Repositories:
         asked = {"folder": str(folder), "repository": repository, "ref": ref, "pins": await self._pins(address)}
         await asyncio.to_thread(self._workshop.give, folder)
         answer = await self._run(folder, {**asked, "whole": commit, "max_bytes": _MAX_BYTES}, token, say)
-        if "failed" in answer:
-            raise failure(str(answer["failed"]), str(answer.get("detail", "")), repository, ref)
+        if answer.failed:
+            raise failure(answer.failed, answer.detail, repository, ref)
 
-    async def _run(
-        self, folder: Path, asked: dict[str, object], token: str, say: Callable[[str], None]
-    ) -> dict[str, object]:
-        answers: list[dict[str, object]] = []
+    async def _run(self, folder: Path, asked: dict[str, object], token: str, say: Callable[[str], None]) -> Answer:
+        answers: list[Answer] = []
 
         def hear(line: str) -> None:
-            said = json.loads(line)
-            if "say" in said:
-                say(str(said["say"]))
+            answer = Answer.of(line)
+            if answer.say:
+                say(answer.say)
             else:
-                answers.append(said)
+                answers.append(answer)
 
         program = files("hubfleet.agent.environments").joinpath("fetching.py").read_text()
         try:
@@ -200,23 +199,10 @@ def check_ref(ref: str) -> None:
         raise BuildError(f"{ref[:200]!r} is no branch, tag or commit", hint="such as main, v1.2 or a full commit hash")
 
 
-def _read(answer: dict[str, object], repository: str, ref: str) -> Fetched:
-    if "failed" in answer:
-        raise failure(str(answer["failed"]), str(answer.get("detail", "")), repository, ref)
-    listed = answer["files"]
-    assert isinstance(listed, list)
-    found = [
-        SourceFile(
-            item["path"],
-            item["text"],
-            datetime.fromisoformat(item["changed"]).astimezone(UTC),
-            included=item["included"],
-        )
-        for item in listed
-    ]
-    packaged = datetime.fromisoformat(str(answer["packaged"])).astimezone(UTC) if answer["packaged"] else None
-    told = (str(answer["commit"]), str(answer["folder"]))
-    return Fetched(*told, found, repository, code=str(answer["code"]), packaged=packaged)
+def _fetched(answer: Answer, repository: str, ref: str) -> Fetched:
+    if answer.failed or not answer.commit:
+        raise failure(answer.failed or "fetch", answer.detail, repository, ref)
+    return answer.fetched(repository)
 
 
 def failure(step: str, detail: str, repository: str, ref: str) -> BuildError:

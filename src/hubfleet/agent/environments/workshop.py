@@ -33,7 +33,8 @@ PASSED_ON = (
 _FILE_GIB, _MEMORY_GIB, _PROCESSES = 8, 16, 1024
 """What one tool may make of one file, of address space, and the builder of processes: more than any needs."""
 _WITHIN = f"umask 022; ulimit -f {_FILE_GIB * 2 * 1024**2}; ulimit -v {_MEMORY_GIB * 1024**2}; "
-_PROCESSES_OF_ITS_OWN = f"ulimit -p {_PROCESSES}; "
+# dash and bash call it by different letters
+_PROCESSES_OF_ITS_OWN = f"ulimit -p {_PROCESSES} 2>/dev/null || ulimit -u {_PROCESSES}; "
 _OUTSIDE = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
 """How names become addresses; for steps that see the network."""
 _UID = 1000

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import anyio
 import httpx
 import pytest
 
@@ -29,7 +30,7 @@ async def portal(tmp_path: Path) -> AsyncIterator[Running]:
 async def read(client: httpx.AsyncClient, path: str = BUILD, **headers: str) -> tuple[list[dict[str, Any]], Any]:
     """Read a stream up to the event after which clients close; return it with the answer's headers."""
     sent = {"Accept": "text/event-stream", "X-Forwarded-For": "192.0.2.1", **headers}
-    async with client.stream("GET", path, headers=sent) as answer:
+    async with asyncio.timeout(20), client.stream("GET", path, headers=sent) as answer:
         assert answer.status_code == 200
         told = []
         async for line in answer.aiter_lines():
@@ -93,8 +94,9 @@ async def test_guests_leave_nothing_in_the_records(portal: Running) -> None:
     assert await people() == {"ann", "anonymous-1"}
     portal.world.hub.users["anonymous-1"]["servers"] = {}
     await until(lambda: "anonymous-1" not in portal.world.hub.users)
-    while await people() != {"ann"}:
-        await asyncio.sleep(0.002)
+    with anyio.fail_after(20):
+        while await people() != {"ann"}:
+            await anyio.sleep(0.002)
 
 
 async def test_who_gives_up_leaves_no_build_and_no_place(portal: Running) -> None:

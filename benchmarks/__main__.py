@@ -1,6 +1,6 @@
 """`python -m benchmarks [NAME…] [--json]`: one table of one run, hubfleet against what one would use instead.
 
-Names: config, proxy, start, memory, restart; all of them by default. Run it from the project's folder.
+Names: config, proxy, start, memory, restart, builds; all of them by default. Run it from the project's folder.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
-from benchmarks import config, memory, proxy, restart, start  # noqa: E402
+from benchmarks import builds, config, memory, proxy, restart, start  # noqa: E402
 from benchmarks.figure import Figure, markdown  # noqa: E402
 
 MEASURES: dict[str, Callable[[], Sequence[Figure]]] = {
@@ -23,6 +23,7 @@ MEASURES: dict[str, Callable[[], Sequence[Figure]]] = {
     "start": start.measure,
     "memory": memory.measure,
     "restart": restart.measure,
+    "builds": builds.measure,
 }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from programs import Answer, ask, wait_for
 
 TOKEN = "benchmark-token-0123456789abcdef"
-SCOPES = ("admin:users", "admin:servers", "access:servers", "tokens", "list:users", "read:servers")
+SCOPES = ("admin:users", "admin:servers", "access:servers", "access:services", "tokens", "list:users", "read:servers")
 START_S = 300.0
 
 
@@ -37,6 +37,12 @@ class Hub:
             self.port, f"/hub/api{path}", host=self.host, method=method, headers=self.headers, body=raw, timeout_s=60
         )
 
+    def send(self, method: str, path: str, body: object) -> Answer:
+        """Call another API of the front door."""
+        return ask(
+            self.port, path, host=self.host, method=method, headers=self.headers, body=json.dumps(body), timeout_s=330
+        )
+
     def add(self, people: Iterable[str]) -> list[str]:
         """Add people."""
         names = list(people)
@@ -44,10 +50,10 @@ class Hub:
         assert answer.status == 201, answer.text
         return names
 
-    def start(self, person: str, *, path: str = "lab") -> float:
+    def start(self, person: str, *, path: str = "lab", options: Mapping[str, str] | None = None) -> float:
         """Start a server; return the seconds until it answers 200 at a path through the proxy."""
         began = time.perf_counter()
-        answer = self.call("POST", f"/users/{person}/server", {})
+        answer = self.call("POST", f"/users/{person}/server", dict(options or {}))
         assert answer.status in {201, 202}, answer.text
         if answer.status == 202:
             self._follow(person)

@@ -65,10 +65,22 @@ class Ours:
 
 
 @contextmanager
-def real() -> Iterator[Ours]:
-    """Give a fleet as `hubfleet up` starts it, with servers in bubblewrap; proven, so its software is warm."""
-    with machine(FILES) as made, up(made):
-        yield _of(made, _platform(made))
+def real(*, builds: bool = False) -> Iterator[Ours]:
+    """Give a fleet as `hubfleet up` starts it, with servers in bubblewrap; proven, so its software is warm.
+
+    Args:
+        builds: whether repositories become environments, those of this machine's own git servers too.
+    """
+    with machine(FILES) as made:
+        if builds:
+            _add(made.folder / "hubs" / f"{NAME}.yaml", "features: {builds: true}\n")
+            _add(made.folder / "clusters" / f"{CLUSTER}.yaml", "git_hosts: [127.0.0.1]\n")
+        with up(made):
+            yield _of(made, _platform(made))
+
+
+def _add(path: Path, text: str) -> None:
+    path.write_text(path.read_text() + text)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Environments for other tools, tried with these tools: they install the same packages."""
 
 import os
-import subprocess  # noqa: TID251 - buildah's own programs write to the terminal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import uv
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import images
 from agents import AgentProgram, FakeHub, agent
 from git_servers import GitServer, git_server
 from hubfleet._kit import process
@@ -19,8 +19,6 @@ from hubfleet.protocol.exports import ExportFormat, ExportRequest
 from integration.agent.test_builds import built
 
 pytestmark = [pytest.mark.integration, pytest.mark.anyio]
-DEBIAN = Path(__file__).parents[3] / ".cache" / "systemd-root" / "root"
-CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 OWN = """[project]
 name = "tides"
 version = "1.0"
@@ -90,7 +88,7 @@ async def test_uv_installs_the_same_packages(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.geteuid() != 0 or not DEBIAN.is_dir(), reason="no image can be built here")
+@pytest.mark.skipif(not images.can_be_built(), reason="no image can be built here")
 async def test_a_container_of_the_recipe_runs_the_repositorys_notebook(
     portal: AgentClient, git: GitServer, tmp_path: Path
 ) -> None:
@@ -107,43 +105,15 @@ async def test_a_container_of_the_recipe_runs_the_repositorys_notebook(
     recipe = tmp_path / "recipe"
     recipe.mkdir()
     await _exported(portal, build, ExportFormat.CONTAINER, recipe)
-    images = Images(tmp_path)
-    images.base("localhost/base")
-    images.buildah("bud", "--build-arg", "IMAGE=localhost/base", "--tag", "localhost/environment", str(recipe))
+    store = images.Images(tmp_path)
+    store.build(recipe, "localhost/environment")
     home = tmp_path / "home"
     home.mkdir()
     os.chown(home, 1000, 1000)
-    container = images.buildah("from", "localhost/environment")
-    said = images.buildah(
+    container = store.buildah("from", "localhost/environment")
+    said = store.buildah(
         *("run", "--volume", f"{home}:/home/jovyan", container, "--", "sh", "-c"),
         "id -un && jupyterhub-singleuser --version && jupyter execute --inplace waves.ipynb && cat waves.ipynb",
     )
     assert said.startswith("jovyan\n")
     assert "1.16.0 /opt/environment flood ready" in said
-
-
-class Images:
-    """buildah with a store of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self._store = ["--root", str(folder / "images"), "--runroot", str(folder / "running")]
-
-    def buildah(self, command: str, *arguments: str) -> str:
-        """Run one command and return what it said."""
-        options = ["--isolation", "chroot"] if command in {"bud", "run"} else []
-        options += ["--network", "host"] if command == "bud" else []
-        options += ["--pull-never"] if command in {"bud", "from"} else []
-        whole = ["buildah", *self._store, "--storage-driver", "overlay", command, *options, *arguments]
-        done = subprocess.run(whole, capture_output=True, text=True, check=False, timeout=900)
-        assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
-        return done.stdout.strip()
-
-    def base(self, name: str) -> None:
-        """Make an image of a Debian, which stands for what a registry would have."""
-        container = self.buildah("from", "scratch")
-        self.buildah("add", "--quiet", container, str(DEBIAN), "/")
-        self.buildah("add", "--quiet", container, CERTIFICATES, CERTIFICATES)
-        self.buildah(
-            "config", "--env", f"PIP_CERT={CERTIFICATES}", "--env", f"GIT_SSL_CAINFO={CERTIFICATES}", container
-        )
-        self.buildah("commit", "--quiet", container, name)

@@ -12,6 +12,7 @@ from hubfleet._kit.clock import Clock
 from hubfleet.agent.environments.builds import Builds
 from hubfleet.agent.environments.conda import CHANNELS
 from hubfleet.agent.environments.contents import Contents
+from hubfleet.agent.environments.datasets.hosts import host as data_host
 from hubfleet.agent.environments.reader import Reader
 from hubfleet.agent.environments.realise import Builder
 from hubfleet.agent.environments.repositories import Repositories
@@ -106,7 +107,12 @@ def make_builds(settings: AgentSettings, environments: Environments, clock: Cloc
 
 
 def _repositories(settings: AgentSettings, workshop: Workshop) -> Repositories:
-    return Repositories(settings.data / "builds" / "repositories", workshop, private_hosts=settings.git_hosts)
+    return Repositories(
+        settings.data / "builds" / "repositories",
+        workshop,
+        private_hosts=settings.git_hosts,
+        data_hosts={name: data_host(name, told.kind, told.api) for name, told in settings.data_hosts.items()},
+    )
 
 
 def _contents(settings: AgentSettings, workshop: Workshop) -> Contents:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from hubfleet.model.base import StrictModel
+from hubfleet.model.data_hosts import DataHost
 from hubfleet.model.text import ChannelName, PackageIndex, ServerAddress, Title, WebAddress, wrong
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
@@ -109,6 +110,9 @@ class ClusterFile(StrictModel):
     Anaconda's terms ask most universities for a licence, unless they are named here too."""
     git_hosts: tuple[ServerAddress, ...] = ()
     """Hosts of git servers with private addresses that builds may fetch from; others of that kind are refused."""
+    data_hosts: dict[ServerAddress, DataHost] = {}
+    """Servers that builds fetch data sets from, by their host: besides doi.org, Zenodo, Figshare and HydroShare, or in
+    place of one of those. Dataverse and CKAN servers need none, as their addresses say what they are."""
     ceilings: Ceilings = Ceilings()
     """What no server of any hub exceeds."""
 

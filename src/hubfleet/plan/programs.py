@@ -61,6 +61,7 @@ def _agent(fleet: Fleet, cluster: Cluster, machine: Machine) -> Resource:
         "indexes": ", ".join(cluster.indexes),
         "channels": ", ".join(f"{name}: {address}" for name, address in cluster.channels.items()),
         "git_hosts": ", ".join(cluster.git_hosts),
+        "data_hosts": ", ".join(f"{name}: {host.kind} {host.api}".strip() for name, host in cluster.data_hosts.items()),
         "hubs": ", ".join(hub.name for hub in hubs),
         **flatten(cluster.ceilings, "ceilings"),
     }
@@ -90,6 +91,7 @@ def _agent_settings(fleet: Fleet, cluster: Cluster, hubs: Sequence[Hub], machine
             "indexes": cluster.indexes,
             "channels": cluster.channels,
             "git_hosts": cluster.git_hosts,
+            "data_hosts": {name: host.model_dump() for name, host in cluster.data_hosts.items()},
             "hubs": [_agent_hub(hub, machine, cluster) for hub in hubs],
             "callers": [
                 AgentCaller(name=caller, role=role, hub=hub, public_key=f"@{{public-key {caller}}}")

@@ -98,6 +98,14 @@ def test_a_private_repository_is_not_fetched_by_a_recipe() -> None:
     assert f"git clone {REPOSITORY} repository" in found["README.md"]
 
 
+def test_a_data_set_is_not_fetched_by_a_recipe() -> None:
+    """Git cannot: its files are put beside it."""
+    found = _recipe(PYPI, repository="https://doi.org/10.5281/zenodo.3242074")
+    assert "git fetch" not in found["Dockerfile"]
+    assert "COPY repository /srv/repository\n" in found["Dockerfile"]
+    assert "data set's, https://doi.org/10.5281/zenodo.3242074: put them into a folder" in found["README.md"]
+
+
 def test_an_address_is_no_command() -> None:
     """Whatever people called their repository."""
     for text in _recipe(PYPI, repository="https://git.test/$(touch${IFS}x)';`id`").values():

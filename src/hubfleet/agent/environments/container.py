@@ -9,6 +9,7 @@ from importlib.resources import files as of_package
 from string import Template
 
 from hubfleet.agent.environments import locks
+from hubfleet.agent.environments.datasets import hosts
 from hubfleet.protocol.exports import ExportRequest
 
 PYTHON_IMAGE = "docker.io/library/python:{python}-slim"
@@ -26,6 +27,10 @@ def files(asked: ExportRequest, lock: str, base_lock: str, python: str) -> dict[
         base_lock: of what serves notebooks.
         python: the exact version of the cluster's.
     """
+    is_data = asked.content is not None and hosts.may_be(asked.content.repository, hosts.KNOWN)
+    if is_data:
+        # what git cannot fetch is put beside, as what needs a token
+        asked = asked.model_copy(update={"private": True})
     image = PYTHON_IMAGE.format(python=".".join(python.split(".")[:2]))
     of_pypi, of_channels = locks.requirements(lock), locks.conda_packages(lock)
     found = {"base.txt": locks.requirements(locks.canonical(base_lock)), "environment.txt": of_pypi}
@@ -47,7 +52,7 @@ def files(asked: ExportRequest, lock: str, base_lock: str, python: str) -> dict[
     }
     steps = _steps(asked, lock)
     return {
-        "README.md": _filled("README.md", told | {"clone": _clone_beside(asked)}),
+        "README.md": _filled("README.md", told | {"clone": _clone_beside(asked, is_data=is_data)}),
         "Dockerfile": _dockerfile(asked, told, steps, conda=bool(of_channels)),
         "apptainer.def": _apptainer(asked, told, steps, list(found), conda=bool(of_channels)),
         **found,
@@ -128,9 +133,14 @@ def _apptainer(asked: ExportRequest, told: dict[str, str], steps: list[str], nam
     return _filled("apptainer.def", told | more)
 
 
-def _clone_beside(asked: ExportRequest) -> str:
+def _clone_beside(asked: ExportRequest, *, is_data: bool) -> str:
     if not asked.content or not asked.private:
         return ""
+    if is_data:
+        return (
+            f"\nThe files are a data set's, {asked.content.repository}: put them into a folder `repository` beside the "
+            "Dockerfile first, as a server has them in its copy.\n"
+        )
     return (
         "\nThe repository is private: put a clone of it beside the Dockerfile first.\n\n"
         f"    git clone {shlex.quote(asked.content.repository)} repository\n"

@@ -61,7 +61,7 @@ class Contents:
             if not (place / MARKER).is_file():
                 async with self._slots:
                     say("fetching the repository's files")
-                    await self._fetch(place, content, ref, token, say)
+                    await self._fetch(hub, place, content, ref, token=token, say=say)
             with suppress(OSError):
                 os.utime(place / MARKER)
         return place / TREE
@@ -81,11 +81,13 @@ class Contents:
         except BuildError as error:
             raise LaunchError(error.message, hint=error.hint) from error
 
-    async def _fetch(self, place: Path, content: Content, ref: str, token: str, say: Callable[[str], None]) -> None:
+    async def _fetch(
+        self, hub: str, place: Path, content: Content, ref: str, *, token: str, say: Callable[[str], None]
+    ) -> None:
         making = await asyncio.to_thread(_prepare, place)
         try:
             await self._repositories.check_out(
-                making / TREE, content.repository, ref, content.commit, token=token, say=say
+                hub, making / TREE, content.repository, ref, content.commit, token=token, say=say
             )
             await asyncio.to_thread(_complete, making, place)
         finally:

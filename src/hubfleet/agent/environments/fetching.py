@@ -36,13 +36,14 @@ _CREDENTIAL = f"!f() {{ echo username=x-access-token; printf 'password=%s\\n' \"
 class Git:
     """git on one bare repository, which neither asks, nor runs hooks, nor leaves the protocols of the web."""
 
-    def __init__(self, folder: str, address: str, pins: list[str]) -> None:
+    def __init__(self, folder: str, address: str, pins: list[str], *, protocols: str = "http:https") -> None:
         """Name the repository.
 
         Args:
             folder: where it is kept.
             address: of the origin.
             pins: `HOST:PORT:ADDRESS`, so that names mean what they meant when they were checked.
+            protocols: those that it may use.
         """
         settings = ["core.hooksPath=/dev/null", "credential.helper=", "http.followRedirects=false", "gc.auto=0"]
         settings += ["http.lowSpeedLimit=1000", "http.lowSpeedTime=30", "fetch.fsckObjects=true"]
@@ -52,26 +53,27 @@ class Git:
         if TOKEN.exists():
             settings.append(f"credential.helper={_CREDENTIAL}")
         self._command = ["git", "-C", folder, *(part for item in settings for part in ("-c", item))]
+        self._environment = _environment() | {"GIT_ALLOW_PROTOCOL": protocols}
         self.folder = folder
         self.address = address
 
     def run(self, *arguments: str, step: str) -> bytes:
         """Run one command and return what it wrote; ends the program where it fails."""
-        done = subprocess.run([*self._command, *arguments], env=_environment(), capture_output=True, check=False)
+        done = subprocess.run([*self._command, *arguments], env=self._environment, capture_output=True, check=False)
         if done.returncode:
             fail(step, done.stderr.decode(errors="replace"))
         return done.stdout
 
     def succeeds(self, *arguments: str) -> bool:
         """Run one command and say whether it did not fail."""
-        done = subprocess.run([*self._command, *arguments], env=_environment(), capture_output=True, check=False)
+        done = subprocess.run([*self._command, *arguments], env=self._environment, capture_output=True, check=False)
         return done.returncode == 0
 
     @contextmanager
     def lines(self, *arguments: str) -> Iterator[IO[bytes]]:
         """Give the lines that one command writes, however many they are; it ends with the block."""
         command = [*self._command, *arguments]
-        with subprocess.Popen(command, env=_environment(), stdout=subprocess.PIPE) as running:
+        with subprocess.Popen(command, env=self._environment, stdout=subprocess.PIPE) as running:
             assert running.stdout is not None
             try:
                 yield running.stdout
@@ -83,15 +85,19 @@ def main() -> None:
     """Do what standard input asks for."""
     told = json.load(sys.stdin)
     resource.setrlimit(resource.RLIMIT_FSIZE, (told["max_bytes"], told["max_bytes"]))
-    git = Git(told["folder"], told["repository"], told["pins"])
+    protocols = "file" if told.get("store") else "http:https"
+    git = Git(told["folder"], told["repository"], told.get("pins", []), protocols=protocols)
     if told.get("whole"):
-        _check_out(git, told["ref"], told["whole"], told["max_bytes"])
+        if told.get("store"):
+            _copy_out(git, told["store"], told["whole"], told["max_bytes"])
+        else:
+            _check_out(git, told["ref"], told["whole"], told["max_bytes"])
         print(json.dumps({"commit": told["whole"]}))  # noqa: T201 - the answer
         return
     if not (Path(told["folder"]) / "HEAD").exists():
         git.run("init", "--quiet", "--bare", step="fetch")
         git.run("config", "remote.origin.url", git.address, step="fetch")
-    commit, source = _resolve(git, told["ref"])
+    commit, source = (told["ref"], "") if told.get("stored") else _resolve(git, told["ref"])
     if commit in told["known"]:
         print(json.dumps({"commit": commit, "known": True}))  # noqa: T201 - the answer
         return
@@ -139,6 +145,15 @@ def _check_out(git: Git, ref: str, commit: str, max_bytes: int) -> None:
         git.run("checkout", "--quiet", "--detach", commit, step="read")
     if Path(git.folder, ".gitmodules").is_file():
         say("the repository's submodules are left out")
+
+
+def _copy_out(git: Git, store: str, commit: str, max_bytes: int) -> None:
+    """Check out what is stored here already: a data set's version, which has no git server to go on with."""
+    os.umask(0o022)
+    git.run("init", "--quiet", "--template=", "--initial-branch=main", step="fetch")
+    git.run("fetch", "--quiet", "--no-tags", "--depth=1", f"file://{store}", f"refs/commits/{commit}", step="fetch")
+    _measure(git, commit, max_bytes)
+    git.run("checkout", "--quiet", "-B", "main", commit, step="read")
 
 
 def _branch(git: Git, ref: str) -> str:
@@ -266,7 +281,6 @@ def _environment() -> dict[str, Any]:
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": "/dev/null",
-        "GIT_ALLOW_PROTOCOL": "http:https",
     }
 
 

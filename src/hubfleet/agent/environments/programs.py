@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from importlib.util import find_spec
@@ -23,9 +23,11 @@ async def run(
     *,
     reads: Sequence[Path] = (),
     writes: Sequence[Path] = (),
+    network: bool = False,
     timeout_s: float,
+    each_line: Callable[[str], None] | None = None,
 ) -> Finished:
-    """Run a program without a network, whatever its status.
+    """Run a program, whatever its status.
 
     Args:
         workshop: has a sandbox.
@@ -33,7 +35,9 @@ async def run(
         told: what it reads of its standard input, as JSON; `paths` is added, for its `sys.path`.
         reads: further files and folders that it sees.
         writes: folders that it may write.
+        network: whether it sees the network.
         timeout_s: how long it may take.
+        each_line: gets each line of its output as it comes.
 
     Raises:
         CommandError: it took too long, or cannot be started.
@@ -46,9 +50,10 @@ async def run(
         writes=writes,
         texts={path: files("hubfleet.agent.environments").joinpath(f"{name}.py").read_text()},
         stdin=json.dumps({**told, "paths": sorted({str(root) for root, _ in _packages()})}),
-        network=False,
+        network=network,
         timeout_s=timeout_s,
         check=False,
+        each_line=each_line,
     )
 
 

@@ -10,12 +10,14 @@ import ipaddress
 import json
 import re
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from hubfleet.agent.environments.answers import Answer, Remembered
+from hubfleet.agent.environments.datasets.fetching import DataSets
+from hubfleet.agent.environments.datasets.hosts import Host
 from hubfleet.agent.environments.specification import Fetched
 from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.errors import BuildError, CommandError
@@ -25,23 +27,33 @@ _MAX_BYTES = 4 * 1024**3
 _PROGRAM = "/run/hubfleet/fetching.py"
 _TOKEN = "/run/hubfleet/token"  # noqa: S105 - a path
 _PORTS = {"https": 443, "http": 80}
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _REF = re.compile(r"[A-Za-z0-9][\w./+@=#-]{0,250}")
 
 
 class Repositories:
     """The repositories that one agent's builds have asked for."""
 
-    def __init__(self, folder: Path, workshop: Workshop, *, private_hosts: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        workshop: Workshop,
+        *,
+        private_hosts: Sequence[str] = (),
+        data_hosts: Mapping[str, Host] | None = None,
+    ) -> None:
         """Make it; nothing is fetched yet.
 
         Args:
             folder: where they are kept, apart for each hub.
             workshop: runs git.
             private_hosts: hosts that may be asked though their addresses are not public.
+            data_hosts: kinds of servers of data by their host, besides those that are known anyway.
         """
         self._folder = folder
         self._workshop = workshop
         self._private_hosts = frozenset(private_hosts)
+        self._datasets = DataSets(workshop, data_hosts or {}, private_hosts=private_hosts)
         self._one_at_a_time: dict[Path, asyncio.Lock] = {}
         self._remembered = Remembered()
 
@@ -52,8 +64,8 @@ class Repositories:
 
         Args:
             hub: whose build it is.
-            repository: its address, http or https.
-            ref: branch, tag or full commit.
+            repository: its address, http or https; or a data set's, whose versions count as commits.
+            ref: branch, tag or full commit; or the data set's version.
             names: files to look for, in binder/, .binder/ or the root.
             token: for a private repository, else empty.
             say: gets each step.
@@ -63,17 +75,19 @@ class Repositories:
         """
         address = check_address(repository)
         check_ref(ref)
-        pins = await self._pins(address)
-        folder = self._folder / hub / hashlib.sha256(repository.encode()).hexdigest()[:32]
-        asked = {"folder": str(folder), "repository": repository, "ref": ref, "names": list(names), "pins": pins}
+        folder = self._store(hub, repository)
+        is_data = self._datasets.may_have(repository, token=token)
+        asked = {"folder": str(folder), "repository": repository, "names": list(names), "max_bytes": _MAX_BYTES}
         async with self._one_at_a_time.setdefault(folder, asyncio.Lock()):
             # a commit never means something else, and whoever may ask may know a public one
             found = self._remembered.public(folder, ref)
             if found:
                 return found
             await asyncio.to_thread(self._prepare, folder)
-            known = self._remembered.commits(folder)
-            answer = await self._run(folder, {**asked, "max_bytes": _MAX_BYTES, "known": known}, token, say)
+            stored = await self._store_data(folder, repository, ref, say) if is_data else ""
+            pins = [] if stored else await self._pins(address)
+            asked |= {"ref": stored or ref, "stored": bool(stored), "pins": pins}
+            answer = await self._run(folder, {**asked, "known": self._remembered.commits(folder)}, token, say)
             found = self._remembered.get(folder, answer.commit) if answer.known else None
             if found is None:
                 found = _fetched(answer, repository, ref)
@@ -81,11 +95,12 @@ class Repositories:
             return found
 
     async def check_out(
-        self, folder: Path, repository: str, ref: str, commit: str, *, token: str, say: Callable[[str], None]
+        self, hub: str, folder: Path, repository: str, ref: str, commit: str, *, token: str, say: Callable[[str], None]
     ) -> None:
         """Write the files of a commit, with a history of just itself, into an empty folder.
 
         Args:
+            hub: whose they are.
             folder: where; it becomes the builder's own.
             repository: its address, http or https.
             ref: what named the commit lately, for servers that give only what has a name.
@@ -98,13 +113,37 @@ class Repositories:
         """
         address = check_address(repository)
         check_ref(ref)
-        asked = {"folder": str(folder), "repository": repository, "ref": ref, "pins": await self._pins(address)}
+        asked = {"folder": str(folder), "repository": repository, "ref": ref, "whole": commit, "max_bytes": _MAX_BYTES}
         await asyncio.to_thread(self._workshop.give, folder)
-        answer = await self._run(folder, {**asked, "whole": commit, "max_bytes": _MAX_BYTES}, token, say)
+        store = self._store(hub, repository)
+        async with self._one_at_a_time.setdefault(store, asyncio.Lock()):
+            stored = ""
+            if self._datasets.may_have(repository, token=token):
+                await asyncio.to_thread(self._prepare, store)
+                stored = await self._store_data(store, repository, commit, say)
+            asked |= {"store": str(store)} if stored else {"pins": await self._pins(address)}
+        answer = await self._run(folder, asked, token, say, reads=[store] if stored else [])
         if answer.failed:
             raise failure(answer.failed, answer.detail, repository, ref)
 
-    async def _run(self, folder: Path, asked: dict[str, object], token: str, say: Callable[[str], None]) -> Answer:
+    async def _store_data(self, folder: Path, repository: str, ref: str, say: Callable[[str], None]) -> str:
+        """Return the commit that a data set's version is; empty: the address is a git repository's."""
+        exact = ref if _COMMIT.fullmatch(ref) else ""
+        version = "HEAD" if exact else ref
+        return await self._datasets.store(folder, repository, version=version, commit=exact, say=say)
+
+    def _store(self, hub: str, repository: str) -> Path:
+        return self._folder / hub / hashlib.sha256(repository.encode()).hexdigest()[:32]
+
+    async def _run(
+        self,
+        folder: Path,
+        asked: dict[str, object],
+        token: str,
+        say: Callable[[str], None],
+        *,
+        reads: Sequence[Path] = (),
+    ) -> Answer:
         answers: list[Answer] = []
 
         def hear(line: str) -> None:
@@ -119,6 +158,7 @@ class Repositories:
             done = await self._workshop.run(
                 [str(self._workshop.python), "-I", _PROGRAM],
                 environment={},
+                reads=reads,
                 writes=[folder],
                 texts={_PROGRAM: program, **({_TOKEN: token} if token else {})},
                 stdin=json.dumps(asked),

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from hubfleet.model.base import StrictModel
+from hubfleet.model.data_hosts import DataHost
 
 Label = Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,62}$")]
 
@@ -120,6 +121,8 @@ class AgentSettings(StrictModel):
     and nvidia from https://conda.anaconda.org."""
     git_hosts: tuple[str, ...] = ()
     """Hosts of git servers that builds may ask though their addresses are not public."""
+    data_hosts: dict[str, DataHost] = {}
+    """Servers of data sets by their host, besides those that are known anyway."""
     base_lock: Path | None = None
     """Another lock than the packaged one for the base software."""
     software: Path | None = None

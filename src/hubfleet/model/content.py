@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
+from hubfleet.model.addresses import name_of
 from hubfleet.model.base import Message
 
 _KEY = r"^$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
@@ -41,5 +42,4 @@ class Content(Message):
     @property
     def folder(self) -> str:
         """What the folder of a copy is called: the repository's own name, fit for any file system."""
-        last = urlsplit(self.repository).path.rstrip("/").rpartition("/")[2].removesuffix(".git")
-        return re.sub(r"[^\w.-]+", "-", last, flags=re.ASCII).strip(".-")[:60] or "repository"
+        return re.sub(r"[^\w.-]+", "-", name_of(self.repository), flags=re.ASCII).strip(".-")[:60] or "repository"

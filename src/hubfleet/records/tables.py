@@ -1,14 +1,13 @@
 """What the records can be asked and told, within one transaction."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Unpack
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, exists, or_, select, true
 from sqlalchemy.orm import Session, defer
 
+from hubfleet.model.addresses import name_of
 from hubfleet.model.sharing import EVERYBODY, with_group
 from hubfleet.records.entries import BuildChanges, BuildEntry, EnvironmentChanges, EnvironmentEntry, Reader
 from hubfleet.records.models import BuildRow, EnvironmentRow, PromotionRow
@@ -175,6 +174,4 @@ def _entry(row: EnvironmentRow, *, lock: str = "") -> EnvironmentEntry:
 
 def repository_name(repository: str) -> str:
     """Return what people call a repository: `https://github.com/ann/waves.git` is `waves`."""
-    parts: Sequence[str] = [part for part in urlsplit(repository).path.split("/") if part]
-    last = parts[-1].removesuffix(".git") if parts else ""
-    return (last or repository)[:NAME_MAX]
+    return (name_of(repository) or repository)[:NAME_MAX]

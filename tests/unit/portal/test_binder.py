@@ -10,6 +10,7 @@ from hubfleet.portal.features.builds.binder.providers import PROVIDERS, link, so
 from hubfleet.protocol.builds import BuildEvent, BuildState
 
 COMMIT = "c" * 40
+RESOURCE = "8f7c2f0341ef4180b0dbe97f59130756"
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,18 @@ COMMIT = "c" * 40
         ("git", "https%3A%2F%2Fgit.example.org%2Fwaves/a%2Fb", "https://git.example.org/waves", "a/b"),
         ("gist", "ann/0123456789abcdef", "https://gist.github.com/ann/0123456789abcdef.git", "HEAD"),
         ("gist", "ann/0123456789abcdef/master", "https://gist.github.com/ann/0123456789abcdef.git", "HEAD"),
+        ("zenodo", "10.5281/zenodo.3242074", "https://doi.org/10.5281/zenodo.3242074", "HEAD"),
+        ("figshare", "10.6084/m9.figshare.9782777.v1", "https://doi.org/10.6084/m9.figshare.9782777.v1", "HEAD"),
+        ("dataverse", "10.7910/DVN/TJCLKP", "https://doi.org/10.7910/DVN/TJCLKP", "HEAD"),
+        ("hydroshare", "8f7c2f0341ef4180b0dbe97f59130756", f"https://www.hydroshare.org/resource/{RESOURCE}", "HEAD"),
+        (
+            "hydroshare",
+            f"https%3A%2F%2Fx.org%2F{RESOURCE}%2F",
+            f"https://www.hydroshare.org/resource/{RESOURCE}",
+            "HEAD",
+        ),
+        ("ckan", "https%3A%2F%2Fx.org%2Fdataset%2Fsea", "https://x.org/dataset/sea", "HEAD"),
+        ("ckan", "https%3A%2F%2Fx.org%2Fdataset%2Fs%3Factivity_id%3Da", "https://x.org/dataset/s/history/a", "HEAD"),
         ("gist", f"ann/0123456789abcdef/{COMMIT}", "https://gist.github.com/ann/0123456789abcdef.git", COMMIT),
     ],
 )
@@ -40,14 +53,26 @@ def test_links_name_repositories(provider: str, spec: str, repository: str, ref:
         ("git", "https%3A%2F%2Fx.org%2Fw/a%2Fb", f"v2/git/https%3A%2F%2Fx.org%2Fw/{COMMIT}"),
         ("gist", "ann/012/master", f"v2/gist/ann/012/{COMMIT}"),
         ("gist", "ann/012", f"v2/gist/ann/012/{COMMIT}"),
+        ("zenodo", "10.5281/zenodo.1", "v2/zenodo/10.5281/zenodo.1"),
     ],
 )
 def test_a_lasting_link_names_the_commit(provider: str, spec: str, lasting: str) -> None:
-    """The same link with the commit in the place of the ref."""
+    """The same link with the commit in the place of the ref; a data set's has none."""
     assert source(provider, spec).at(COMMIT) == lasting
 
 
-@pytest.mark.parametrize(("provider", "spec"), [("gh", "ann/waves"), ("gh", ""), ("git", "x"), ("gist", "ann")])
+@pytest.mark.parametrize(
+    ("provider", "spec"),
+    [
+        ("gh", "ann/waves"),
+        ("gh", ""),
+        ("git", "x"),
+        ("gist", "ann"),
+        ("zenodo", "zenodo.1"),
+        ("zenodo", "10.5281/../x"),
+        ("hydroshare", "waves"),
+    ],
+)
 def test_what_names_no_repository_is_refused(provider: str, spec: str) -> None:
     """With the status that BinderHub has for it."""
     with pytest.raises(RefusedError) as refused:
@@ -58,8 +83,9 @@ def test_what_names_no_repository_is_refused(provider: str, spec: str) -> None:
 def test_a_provider_that_is_not_known_is_refused() -> None:
     """Those that are known are named."""
     with pytest.raises(RefusedError) as refused:
-        source("zenodo", "10.5281/zenodo.1")
-    assert (refused.value.status, refused.value.hint) == (404, "known: gh, gist, git, gl")
+        source("swh", "swh:1:rev:1")
+    known = "known: ckan, dataverse, figshare, gh, gist, git, gl, hydroshare, zenodo"
+    assert (refused.value.status, refused.value.hint) == (404, known)
 
 
 def test_our_own_links_are_read_back() -> None:

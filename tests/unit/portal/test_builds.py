@@ -4,7 +4,9 @@ import asyncio
 import logging
 
 import pytest
+from pydantic import ValidationError
 
+from hubfleet.portal.features.builds.views import NewBuild
 from hubfleet.protocol.builds import BuildState
 from hubfleet.testing.builds import DIGEST, LOCK, FakeBuildAgent
 from portals import PORTAL, REPOSITORY, Running, World, until
@@ -224,3 +226,10 @@ async def test_a_call_may_wait_for_the_end(portal: Running) -> None:
     portal.agent.finish(late.json()["id"])
     assert (await ann.get(f"{path}?wait_s=20")).json()["digest"] == digest
     assert (await ann.get(f"{path}?wait_s=1801")).status_code == 422
+
+
+def test_a_doi_is_an_address() -> None:
+    """However it was pasted, records and lists have one address for it."""
+    assert NewBuild(repository="doi:10.5281/zenodo.1").repository == "https://doi.org/10.5281/zenodo.1"
+    with pytest.raises(ValidationError, match="no DOI"):
+        NewBuild(repository="10.5281/../x")

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 
+from hubfleet.model.addresses import canonical
 from hubfleet.model.base import Message, StrictModel
 from hubfleet.model.sharing import EVERYBODY, NOBODY, group_of
 from hubfleet.protocol.builds import ANY_DATE, AS_OF_COMMIT, BuildState
@@ -19,6 +20,7 @@ _UNFIT = re.compile(r"[\x00-\x20\x7f]")
 
 
 def _repository(value: str) -> str:
+    value = canonical(value)
     try:
         parts = urlsplit(value)
         _ = parts.port
@@ -52,9 +54,9 @@ class NewBuild(StrictModel):
     """A build to begin."""
 
     repository: Annotated[str, Field(max_length=2000), AfterValidator(_repository)]
-    """Address of a git repository, with http or https."""
+    """Address of a git repository, with http or https; or a data set's DOI or page."""
     ref: Annotated[str, Field(max_length=250), AfterValidator(_ref)] = "HEAD"
-    """Branch, tag or commit."""
+    """Branch, tag or commit; or a data set's version."""
     cluster: str = ""
     """Where it is built first; empty: on the hub's first cluster."""
     packages_until: Annotated[str, Field(max_length=40), AfterValidator(_packages_until)] = AS_OF_COMMIT

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from hubfleet.errors import RefusedError
+from hubfleet.model.addresses import canonical
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
-_NEWEST = frozenset({"", "HEAD", "master", "main"})
+NEWEST = "HEAD"
+_NEWEST = frozenset({"", NEWEST, "master", "main"})
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,9 @@ class Source:
         return f"v2/{self.provider}/{self.spec}"
 
     def at(self, commit: str) -> str:
-        """Return the path that names just this commit for good."""
+        """Return the path that names just this commit for good; a data set's is its own."""
+        if not PROVIDERS[self.provider].refs:
+            return self.request
         return f"v2/{self.provider}/{self.place}/{commit}"
 
 
@@ -49,6 +53,8 @@ class Provider:
     escaped: bool = False
     """Whether the repository's part of a link is percent-encoded."""
     spec: str = ".+/.+"
+    refs: bool = True
+    """Whether a link names a branch, tag or commit; else the repository's part is all of it."""
 
     def display(self) -> dict[str, object]:
         """Return what BinderHub's pages are told of it (`/api/repoproviders`)."""
@@ -58,10 +64,12 @@ class Provider:
             "enabled": True,
             "spec": {"validateRegex": self.spec},
             "repo": {"label": self.repository_label, "placeholder": self.placeholder, "urlEncode": self.escaped},
-            "ref": {"enabled": True, "default": "HEAD"},
+            "ref": {"enabled": True, "default": "HEAD"} if self.refs else {"enabled": False},
         }
         return told | ({"detect": {"regex": self.detect}} if self.detect else {})
 
+
+_DOI = r"10\.\d+\/(.)+"
 
 PROVIDERS = {
     provider.name: provider
@@ -91,6 +99,29 @@ PROVIDERS = {
             spec=r"[^/]+/[^/]+(/[^/]+)?",
         ),
         Provider("git", "Arbitrary Git repository", "Arbitrary git repository URL", "", escaped=True),
+        Provider("zenodo", "Zenodo DOI", "Zenodo DOI", "example: 10.5281/zenodo.3242074", spec=_DOI, refs=False),
+        Provider(
+            "figshare", "FigShare DOI", "FigShare DOI", "example: 10.6084/m9.figshare.9782777.v1", spec=_DOI, refs=False
+        ),
+        Provider("dataverse", "Dataverse DOI", "Dataverse DOI", "example: 10.7910/DVN/TJCLKP", spec=_DOI, refs=False),
+        Provider(
+            "hydroshare",
+            "Hydroshare resource",
+            "Hydroshare resource id",
+            "example: 8f7c2f0341ef4180b0dbe97f59130756",
+            escaped=True,
+            spec="[^/]+",
+            refs=False,
+        ),
+        Provider(
+            "ckan",
+            "CKAN dataset",
+            "CKAN dataset URL",
+            "https://demo.ckan.org/dataset/my-sample-dataset-001",
+            escaped=True,
+            spec="[^/]+",
+            refs=False,
+        ),
     )
 }
 
@@ -113,7 +144,8 @@ def source(provider: str, spec: str) -> Source:
         )
     if not re.fullmatch(PROVIDERS[provider].spec, spec):
         raise RefusedError(f"{provider}/{spec[:200]} names no repository and ref", status=400)
-    return {"gh": _github, "gist": _gist, "gl": _escaped, "git": _escaped}[provider](provider, spec)
+    read = {"gh": _github, "gist": _gist, "gl": _escaped, "git": _escaped, "hydroshare": _hydroshare}
+    return read.get(provider, _data_set)(provider, spec)
 
 
 def link(repository: str, ref: str) -> str:
@@ -132,7 +164,7 @@ def _gist(provider: str, spec: str) -> Source:
     named = unquote(ref[0]) if ref else ""
     address = f"https://gist.github.com/{unquote(user)}/{unquote(gist)}.git"
     # gists have one branch; links by old habit say master
-    return Source(provider, spec, address, "HEAD" if named in _NEWEST else named, f"{user}/{gist}")
+    return Source(provider, spec, address, NEWEST if named in _NEWEST else named, f"{user}/{gist}")
 
 
 def _escaped(provider: str, spec: str) -> Source:
@@ -141,3 +173,18 @@ def _escaped(provider: str, spec: str) -> Source:
     if provider == "gl":
         address = f"https://gitlab.com/{address}.git"
     return Source(provider, spec, address, unquote(ref), repository)
+
+
+def _hydroshare(provider: str, spec: str) -> Source:
+    found = re.search(r"[0-9a-f]{32}", unquote(spec))
+    if found is None:
+        raise RefusedError(f"{spec[:200]!r} is no id of a HydroShare resource", status=400)
+    return Source(provider, spec, f"https://www.hydroshare.org/resource/{found[0]}", NEWEST, spec)
+
+
+def _data_set(provider: str, spec: str) -> Source:
+    try:
+        address = canonical(unquote(spec))
+    except ValueError as error:
+        raise RefusedError(str(error), status=400) from error
+    return Source(provider, spec, address, NEWEST, spec)

@@ -81,7 +81,7 @@ async def old_configuration() -> Response:
         provider.name: {
             "text": provider.repository_label,
             "tag_text": "Git ref (branch, tag, or commit)",
-            "ref_prop_disabled": False,
+            "ref_prop_disabled": not provider.refs,
             "label_prop_disabled": False,
         }
         for provider in providers.PROVIDERS.values()

@@ -8,6 +8,15 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 _DOI = re.compile(r"10\.\d{4,9}(?:\.\d+)*/[A-Za-z0-9._()/:-]+")
 _DOI_HOSTS = frozenset({"doi.org", "dx.doi.org", "www.doi.org"})
+_SSH_HOSTS = {
+    **{
+        name: name
+        for name in ("github.com", "gist.github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "git.sr.ht")
+    },
+    **{"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com", "altssh.bitbucket.org": "bitbucket.org"},
+}
+"""Hosts of which https has the same repositories, by their names for ssh."""
+_SSH = re.compile(r"(?:ssh://)?(?:[\w.-]+@)?(?P<host>[\w.-]+)(?P<rest>:(?!//).*|/.*)", re.ASCII)
 _NUMBERED = re.compile(r"/(?:articles|records?)/")
 
 
@@ -18,11 +27,13 @@ def canonical(text: str) -> str:
         text: an address, or a DOI with or without what is put before it.
 
     Raises:
-        ValueError: it is a DOI or a data set's page that cannot be meant.
+        ValueError: it is a DOI or a data set's page that cannot be meant, or only ssh has it.
     """
     plain = re.sub(r"^doi:\s*", "", text.strip(), flags=re.IGNORECASE)
     if re.match(r"10\.[^/]*/", plain):
         return _of_doi(plain)
+    if re.match(r"ssh://|git@|[\w.-]+@[\w.-]+:", text.strip()):
+        return _https_of(text.strip())
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -30,6 +41,21 @@ def canonical(text: str) -> str:
     if parts.scheme not in {"http", "https"}:
         return text
     return _of_page(parts) or text
+
+
+def _https_of(text: str) -> str:
+    """Return where https has what an address for ssh means."""
+    found = _SSH.fullmatch(text)
+    host = _SSH_HOSTS.get(found["host"].lower()) if found else None
+    # `HOST:PATH` is without a port, `ssh://HOST:PORT/PATH` may have one
+    path = re.sub(r"^:\d+/" if text.startswith("ssh://") else "^:", "", found["rest"]) if found else ""
+    path = path.strip("/").removesuffix(".git")
+    if not host or not path:
+        raise ValueError(
+            "builds fetch by https, as they hold no ssh key: give the address that starts with https://, and a token "
+            "where the repository is private"
+        )
+    return f"https://{host}/{path}"
 
 
 def _of_page(parts: SplitResult) -> str:

@@ -40,6 +40,43 @@ def test_what_is_no_doi_is_refused(pasted: str) -> None:
         canonical(pasted)
 
 
+@pytest.mark.parametrize(
+    ("pasted", "meant"),
+    [
+        ("git@github.com:ann/waves.git", "https://github.com/ann/waves"),
+        ("ssh://git@github.com/ann/waves.git", "https://github.com/ann/waves"),
+        ("ssh://git@ssh.github.com:443/ann/waves.git", "https://github.com/ann/waves"),
+        ("git@GitLab.com:group/sub/waves.git", "https://gitlab.com/group/sub/waves"),
+        ("ssh://git@altssh.gitlab.com:443/group/waves", "https://gitlab.com/group/waves"),
+        ("git@bitbucket.org:ann/waves.git", "https://bitbucket.org/ann/waves"),
+        ("git@codeberg.org:ann/2024.git", "https://codeberg.org/ann/2024"),
+        ("git@git.sr.ht:~ann/waves", "https://git.sr.ht/~ann/waves"),
+        ("git@gist.github.com:0123abcd.git", "https://gist.github.com/0123abcd"),
+    ],
+)
+def test_an_address_for_ssh_is_the_one_that_https_has(pasted: str, meant: str) -> None:
+    """At the hosts that serve the same by both."""
+    assert canonical(pasted) == meant
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "git@git.test:ann/waves.git",
+        "ssh://git.test/waves",
+        "ssh://",
+        "git@github.com:",
+        "ssh://github.com.evil.test/ann/waves",
+        "ssh://-oProxyCommand=x@github.com@evil.test/a",
+        "deploy@github.com.evil.test:ann/waves",
+    ],
+)
+def test_another_host_has_no_twin(pasted: str) -> None:
+    """The message says which address to give."""
+    with pytest.raises(ValueError, match="starts with https://"):
+        canonical(pasted)
+
+
 def test_what_is_no_address_is_refused() -> None:
     """With a sentence."""
     with pytest.raises(ValueError, match="no web address"):

@@ -156,7 +156,7 @@ async def test_nobody_builds_without_end(portal: Running) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"repository": "git@github.com:ann/waves"},
+        {"repository": "git@git.test:ann/waves"},
         {"repository": "https://ann:pass@git.test/waves"},
         {"repository": "file:///etc"},
         {"repository": "https://git.test/a b"},

@@ -220,7 +220,7 @@ def check_address(repository: str) -> SplitResult:
     if parts.scheme not in _PORTS or not parts.hostname:
         raise BuildError(
             f"{repository[:200]!r} is not the address of a git repository",
-            hint="give it as https://HOST/PATH; ssh is not supported yet",
+            hint="give it as https://HOST/PATH; builds hold no ssh key",
         )
     if parts.username or parts.password:
         raise BuildError(

@@ -128,6 +128,19 @@ def test_channels_reach_the_agent_in_their_order(tmp_path: Path) -> None:
     assert list(told.items()) == list(channels.items())
 
 
+def test_servers_of_data_reach_the_agent(tmp_path: Path) -> None:
+    """With what they speak, as `plan` shows it too."""
+    hosts = {"rdm.example.org": {"kind": "invenio"}, "doi.org": {"kind": "doi", "api": "https://mirror.example.org/h"}}
+    cluster = f"kind: machine\ndata_hosts: {json.dumps(hosts)}\n"
+    fleet = loaded(tmp_path, {"clusters/here.yaml": cluster}, hub=HUB).fleet
+    found = {item.id: item for item in programs.resources(fleet, machine(fleet))}["agent here"]
+    told = settings(found)["data_hosts"]
+    assert isinstance(told, dict)
+    assert {name: host["kind"] for name, host in told.items()} == {"rdm.example.org": "invenio", "doi.org": "doi"}
+    assert told["doi.org"]["api"] == "https://mirror.example.org/h"
+    assert found.values["data_hosts"] == "rdm.example.org: invenio, doi.org: doi https://mirror.example.org/h"
+
+
 @pytest.mark.parametrize(
     ("builds", "conda"), [("true", "channels-or-pypi"), ("{}", "channels-or-pypi"), ("{conda: pypi}", "pypi")]
 )

@@ -27,7 +27,7 @@ def test_a_build_that_was_awaited_leads_back_to_the_form_and_starts_nothing(
         page.get_by_role("button", name="Make it").click()
         page.wait_for_url(re.compile(r"/services/portal/builds/.*then=start"))
         build = page.url
-        software = page.get_by_label("Software")
+        software = page.get_by_label("Software", exact=True)
         expect(software).to_be_visible(timeout=180_000)
     expect(page).to_have_url(re.compile(r"/hub/spawn.*environment=[0-9a-f]{64}"))
     expect(software.locator("option:checked")).to_have_text(re.compile("leads"))

@@ -18,7 +18,7 @@ from hubfleet.protocol.client import AgentClient
 from hubfleet.protocol.exports import ExportFormat, ExportRequest
 from integration.agent.test_builds import built
 
-pytestmark = [pytest.mark.integration, pytest.mark.anyio]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.anyio]
 OWN = """[project]
 name = "tides"
 version = "1.0"
@@ -87,7 +87,6 @@ async def test_uv_installs_the_same_packages(
     assert _packages(frozen) == _packages(build.lock)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not images.can_be_built(), reason="no image can be built here")
 async def test_a_container_of_the_recipe_runs_the_repositorys_notebook(
     portal: AgentClient, git: GitServer, tmp_path: Path

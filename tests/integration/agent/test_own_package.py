@@ -19,7 +19,7 @@ from hubfleet.agent.environments.realised import Realised
 from hubfleet.protocol.builds import Build, BuildRequest, BuildState
 from hubfleet.protocol.client import AgentClient
 
-pytestmark = [pytest.mark.integration, pytest.mark.anyio]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.anyio]
 
 SETUPTOOLS = """\
 [build-system]
@@ -137,7 +137,6 @@ KINDS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [*KINDS])
 async def test_each_kind_of_package_is_built_and_installed(portal: AgentClient, git: GitServer, name: str) -> None:
     """By its own backend, whether its metadata is there or is known to its code only; with what it depends on."""
@@ -155,7 +154,6 @@ async def test_each_kind_of_package_is_built_and_installed(portal: AgentClient, 
         assert said(build, "import tides._c; print('compiled')") == "compiled"
 
 
-@pytest.mark.slow
 async def test_a_commit_of_notebooks_alone_is_the_same_environment(portal: AgentClient, git: GitServer) -> None:
     """Any other change is another one. Two packages of one repository are two lines; extras count."""
     files = {
@@ -176,7 +174,6 @@ async def test_a_commit_of_notebooks_alone_is_the_same_environment(portal: Agent
     assert said(third, "import one, two, iniconfig; print(two.NEW)") == "1"
 
 
-@pytest.mark.slow
 async def test_another_cluster_builds_it_anew_of_the_lock(portal: AgentClient, git: GitServer, tmp_path: Path) -> None:
     """By the same tools, from the commit that the lock names; a postBuild has it."""
     files = {
@@ -289,7 +286,6 @@ RELEASES = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", RELEASES)
 async def test_published_repositories_work(portal: AgentClient, git: GitServer, name: str) -> None:
     """As they are, but for addresses; what a notebook of theirs imports is there, and the version is the release's."""

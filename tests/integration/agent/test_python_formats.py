@@ -14,7 +14,7 @@ from hubfleet._kit import process
 from hubfleet.protocol.builds import Build, BuildRequest, BuildState
 from hubfleet.protocol.client import AgentClient
 
-pytestmark = [pytest.mark.integration, pytest.mark.anyio]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.anyio]
 
 PROJECT = """\
 [project]

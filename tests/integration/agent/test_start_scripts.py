@@ -15,7 +15,7 @@ from hubfleet.protocol.client import AgentClient
 from hubfleet.protocol.messages import ServerState
 from working import at_work
 
-pytestmark = [pytest.mark.integration, pytest.mark.anyio]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.anyio]
 
 START = """#!/bin/sh
 export TIDE=high

@@ -11,7 +11,7 @@ from machines import CLUSTER, Machine, machine, up
 from people import Member, member
 from programs import Answer, ask, wait_for
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("builds")]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("builds")]
 
 DOCS = "https://docs.example.org"
 HUB = """\

@@ -2,9 +2,8 @@
 
 import re
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from hubfleet.model.addresses import name_of
 from hubfleet.model.base import Message
@@ -12,31 +11,24 @@ from hubfleet.model.base import Message
 _KEY = r"^$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
-def _address(value: str) -> str:
-    parts = urlsplit(value)
-    if len(value) > 2000 or parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
-        raise ValueError("it is not the address of a git repository, such as https://HOST/PATH")
-    if re.search(r"[\s\x00-\x1f\x7f]", value):
-        raise ValueError("an address has no blanks")
-    return value
-
-
-def _within(value: str) -> str:
-    if len(value) > 1000 or value.startswith("/") or ".." in value.split("/") or re.search(r"[\x00-\x1f\x7f]", value):
-        raise ValueError("it is no path within the repository")
-    return value
+_CONTROL = r"\x00-\x1f\x7f"
+REPOSITORY = r"^https?://([A-Za-z0-9._-]*[A-Za-z0-9]|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?#][^\s\x00-\x1f\x7f]*)?$"
+"""An address without a user's name or password; letters beyond ASCII are written as `xn--…` in a host's name."""
+_NAME = rf"([^/.{_CONTROL}][^/{_CONTROL}]*|\.([^/.{_CONTROL}][^/{_CONTROL}]*)?|\.\.[^/{_CONTROL}]+)"
+_WITHIN = rf"^({_NAME}(/{_NAME}?)*)?$"
+"""A path that leads nowhere else: each name but `..`, and no name before the first slash is empty."""
 
 
 class Content(Message):
     """Files that a server finds in a folder of its home."""
 
-    repository: Annotated[str, AfterValidator(_address)]
+    repository: Annotated[str, Field(pattern=REPOSITORY, max_length=2000)]
     """Address of a git repository."""
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
     """Full hash."""
     key: Annotated[str, Field(pattern=_KEY)] = ""
     """Of a private repository's files: what only those know who fetched them; empty: anybody may have them."""
-    open: Annotated[str, AfterValidator(_within)] = ""
+    open: Annotated[str, Field(pattern=_WITHIN, max_length=1000)] = ""
     """Path in the repository that the person shall see first; empty: its folder."""
 
     @property

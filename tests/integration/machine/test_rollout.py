@@ -9,7 +9,13 @@ from machines import Machine, machine
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("machine")]
 
 HUB = "sign_in: {with: shared-password}\nallow: {everyone: true}\n"
-BREAKS_SERVERS = 'c.Spawner.cmd = ["x"]\nc.AgentSpawner.start_timeout = 1\nc.Spawner.start_timeout = 1\n'
+BREAKS_SERVERS = """\
+def broken(spawner):
+    raise RuntimeError("no server starts with this")
+
+
+c.Spawner.pre_spawn_hook = broken
+"""
 
 
 FILES = {"hubs/ocean.yaml": HUB + "staging: true\n", "hubs/river.yaml": HUB}

@@ -148,6 +148,7 @@ def test_ordinary_lines_pass(line: str) -> None:
         "https://a b/x",
         "https://example.org/x\n",
         "https://example.org:port/x",
+        "https://münster.example.org/x",
         "ext::sh -c id",
         "--upload-pack=id",
         "https://user:word@example.org/x",

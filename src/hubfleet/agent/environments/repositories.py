@@ -21,6 +21,7 @@ from hubfleet.agent.environments.datasets.hosts import Host
 from hubfleet.agent.environments.specification import Fetched
 from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.errors import BuildError, CommandError
+from hubfleet.model.content import REPOSITORY
 
 _TIMEOUT_S = 900.0
 _MAX_BYTES = 4 * 1024**3
@@ -225,6 +226,10 @@ def check_address(repository: str) -> SplitResult:
     if parts.username or parts.password:
         raise BuildError(
             "the address holds a user name or password", hint="give a token for a private repository in its own field"
+        )
+    if not re.match(REPOSITORY, repository):
+        raise BuildError(
+            f"{parts.hostname[:200]!r} is no host's name", hint="letters such as ü are written as xn--… in an address"
         )
     return parts
 

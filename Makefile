@@ -42,6 +42,7 @@ fix: setup ## format and mend what can be mended by itself
 	@$(RUN)/ruff format -q src tests benchmarks scripts docs
 
 bench: setup ## measure against what one would use instead, and print ratios
+	@scripts/systemd_root.sh
 	@$(PY) -m benchmarks $(ARGS)
 
 docs: setup ## build the documentation into docs/_build

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Error, sync_playwright
 
 from browser.people import Visitor, visit
 from machines import CLUSTER, ROOT, Machine, machine, up
@@ -52,10 +52,31 @@ def chrome() -> Iterator[Browser]:
         browser.close()
 
 
+VISITORS = pytest.StashKey[list[Visitor]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Add to a failure what the people of the test saw."""
+    report: pytest.TestReport = yield  # type: ignore[misc]  # pluggy sends it in
+    if report.when == "call" and report.failed:
+        for visitor in item.stash.get(VISITORS, []):
+            report.sections.append((f"what {visitor.name or 'somebody'} saw", seen(visitor)))
+    return report  # type: ignore[return-value]  # what a wrapper's generator returns
+
+
+def seen(visitor: Visitor) -> str:
+    """Return a page's address and text."""
+    try:
+        return f"{visitor.page.url}\n\n{visitor.page.locator('body').inner_text(timeout=2000)[:4000]}"
+    except Error as error:
+        return f"{visitor.page.url}\n\n{error}"
+
+
 @pytest.fixture
-def someone(fleet: Machine, chrome: Browser) -> Iterator[Callable[..., Visitor]]:
+def someone(request: pytest.FixtureRequest, fleet: Machine, chrome: Browser) -> Iterator[Callable[..., Visitor]]:
     """Return a function that gives a new person in front of a hub: `someone("ocean", viewport=…)`."""
-    visitors: list[Visitor] = []
+    visitors = request.node.stash[VISITORS] = []
 
     def new(hub: str, **options: object) -> Visitor:
         visitors.append(visit(chrome, fleet, hub, **options))

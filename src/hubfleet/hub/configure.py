@@ -22,6 +22,8 @@ from hubfleet.protocol.client import AgentClient
 from hubfleet.protocol.signing import CallerKey
 
 STOPS_AGAIN_S = 5.0
+NAMES_KEPT = 100
+"""How many names of servers JupyterHub keeps for a person; stopped ones count there, but not for `named_servers`."""
 CULLER_SCOPES = ("list:users", "read:users:activity", "read:servers", "delete:servers")
 """What jupyterhub-idle-culler asks for."""
 
@@ -102,7 +104,7 @@ def _spawner(c: Any, program: HubProgram, secret: Any) -> None:
     context = HubContext(program, links, stops, portal.document(program, api), api)
     c.JupyterHub.spawner_class = type("HubSpawner", (AgentSpawner,), {"context": context})
     c.JupyterHub.allow_named_servers = program.hub.named_servers > 0
-    c.JupyterHub.named_server_limit_per_user = program.hub.named_servers
+    c.JupyterHub.named_server_limit_per_user = NAMES_KEPT
     c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 1}
     if program.public_url.startswith("https://"):
         # JupyterHub marks its own cookies so, but neither the one against forged requests nor those of servers

@@ -18,6 +18,11 @@ from hubfleet.protocol.portal_api import PortalApi
 class OwnSpawner(Protocol):
     """What is needed here of `AgentSpawner`."""
 
+    name: str
+    """The server's name; empty: the default one."""
+    user: Any
+    """Whose it is."""
+
     @property
     def server_id(self) -> str:
         """The server's lasting id."""

@@ -18,6 +18,7 @@ def set_up(c: Any, program: HubProgram) -> None:
     hub = program.hub
     c.JupyterHub.template_paths = [str(TEMPLATES)]
     c.JupyterHub.template_vars = {
+        "named_servers": program.hub.named_servers,
         "hub_title": hub.title,
         "hub_colour": hub.branding.colour,
         "hub_welcome": hub.branding.welcome,

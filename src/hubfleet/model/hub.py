@@ -63,7 +63,7 @@ class HubFile(StrictModel):
     culling: Culling = Culling()
     """When idle servers are stopped."""
     named_servers: Annotated[int, Field(ge=0, le=100)] = 0
-    """How many servers a person may have beside the default one."""
+    """How many servers a person may run at once beside the default one."""
     branding: Branding = Branding()
     """How the hub looks."""
     announcement: str = ""

@@ -54,6 +54,11 @@ async def test_a_tool_makes_no_endless_file_and_no_endless_processes(workshop: W
         )
 
 
+async def test_a_tool_stands_back_for_people_at_work(workshop: Workshop) -> None:
+    """Whoever starts a server or runs a cell meanwhile has the processors first."""
+    assert int(await said(workshop, "nice")) == min(19, os.nice(0) + 15)
+
+
 async def test_a_tool_that_takes_too_long_is_ended_with_all_that_it_started(workshop: Workshop) -> None:
     """Nothing of it is left in the process table."""
     number = f"{os.getpid()}.{id(workshop) % 1000}"

@@ -35,6 +35,8 @@ _FILE_GIB, _MEMORY_GIB, _PROCESSES = 8, 16, 1024
 _WITHIN = f"umask 022; ulimit -f {_FILE_GIB * 2 * 1024**2}; ulimit -v {_MEMORY_GIB * 1024**2}; "
 # dash and bash call it by different letters
 _PROCESSES_OF_ITS_OWN = f"ulimit -p {_PROCESSES} 2>/dev/null || ulimit -u {_PROCESSES}; "
+_NICE = 15
+"""People at work come first: what waits for a build waits longer, what starts or runs meanwhile notices little."""
 _OUTSIDE = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
 """How names become addresses; for steps that see the network."""
 _UID = 1000
@@ -90,7 +92,7 @@ class Workshop:
         variables = {**self.variables, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **environment}
         # an ordinary user's limit would count all that this user runs
         within = _WITHIN if self.uid is None else _WITHIN + _PROCESSES_OF_ITS_OWN
-        whole = ["/bin/sh", "-c", f'{within}exec "$@"', "sh", *command]
+        whole = ["/bin/sh", "-c", f'{within}exec nice -n {_NICE} "$@"', "sh", *command]
         with ExitStack() as stack:
             fds: dict[str, int] = {}
             if self.bwrap is not None:

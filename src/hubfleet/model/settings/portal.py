@@ -46,7 +46,7 @@ class PortalSettings(StrictModel):
     profiles: dict[str, str] = {}
     """The hub's profiles, in order, and what people call them."""
     named_servers: int = 0
-    """How many servers a person may have beside the default one."""
+    """How many servers a person may run at once beside the default one."""
     conda: CondaFrom = "channels-or-pypi"
     """Where the conda packages of an environment.yml are from."""
     repositories: tuple[RepositoryPattern, ...] = ()

@@ -66,6 +66,11 @@ class HubContext:
         """Return the ids of all servers that JupyterHub counts as running, or is about to."""
         return frozenset(spawner.server_id for spawner in self.spawners if spawner.active)
 
+    def others(self, server: str) -> list[OwnSpawner]:
+        """Return one spawner for each other server that runs, or is about to; JupyterHub replaces those that failed."""
+        active = {spawner.server_id: spawner for spawner in self.spawners if spawner.active}
+        return [spawner for other, spawner in active.items() if other != server]
+
     def ended(self, server: str) -> None:
         """Tell JupyterHub at once that a server has ended, rather than at its next poll."""
         for spawner in list(self.spawners):

@@ -135,7 +135,7 @@ class AgentSpawner(Spawner):
             self._choice = validate(self.context.settings.hub, overrides(told), self._person(), user_options)
         except ChoiceError as error:
             raise failures.StartError(error.message, hint=error.hint, reason="choice", status_code=422) from error
-        others = [spawner for spawner in self.context.spawners if spawner.active and spawner is not self]
+        others = self.context.others(self.server_id)
         crowds.check(self.context.settings.hub, self.repository, [other.repository for other in others])
         mine = [other.name for other in others if other.user.orm_user.id == self.user.orm_user.id]
         crowds.check_person(self.context.settings.hub, self.name, mine)

@@ -15,7 +15,7 @@ from programs import Answer, ask, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("machine")]
 
-HUB = "sign_in: {with: shared-password}\nallow: {everyone: true}\nadmins: [ada]\n"
+HUB = "sign_in: {with: shared-password}\nallow: {everyone: true}\nadmins: [ada]\nnamed_servers: 1\n"
 HTML = "<img/src=x/onerror=alert(1)>"
 WEBSOCKET = {
     "Connection": "Upgrade",
@@ -191,3 +191,25 @@ def test_deleting_a_person_ends_server_and_tokens(fleet: Machine) -> None:
     assert with_token(fleet, token, "GET", "/user").status == 403
     wait_for("no server", lambda: not re.findall("fay", fleet.run("status", "--json").stdout), timeout_s=30)
     wait_for("its end", lambda: not fay.processes_of_server(), timeout_s=30)
+
+
+def test_servers_that_are_stopped_stand_in_nobodys_way(pair: tuple[Member, Member]) -> None:
+    """As many as the file says run at once beside the default one; the next one needs no name to be deleted."""
+    ann, _ = pair
+
+    def servers() -> dict[str, dict[str, object]]:
+        return dict(json.loads(ann.call("GET", "/users/ann").text)["servers"])
+
+    def start(name: str) -> Answer:
+        return ann.call("POST", f"/users/ann/servers/{name}", {})
+
+    assert start("tides").status in {201, 202}
+    refused = start("waves")
+    assert refused.status == 429
+    assert "already, as many as this hub allows: tides. Stop one of them" in json.loads(refused.text)["message"]
+    ann.call("DELETE", "/users/ann/servers/tides")
+    wait_for("its end", lambda: "tides" not in servers(), timeout_s=60, every_s=0.1)
+    assert start("waves").status in {201, 202}
+    assert "additional\n        1\n" in ann.ask("GET", "/hub/home").text
+    ann.call("DELETE", "/users/ann/servers/waves")
+    wait_for("its end", lambda: set(servers()) == {""}, timeout_s=60, every_s=0.1)

@@ -60,6 +60,7 @@ def build(
         shared_folders=shared_folders(hub, person),
         home_quota_gib=hub.home.quota_gib,
         content=chosen.files.content,
+        content_beside=chosen.files.beside,
         fresh_home=chosen.files.fresh_home,
         allowed_origins=list(anonymous.origins) if anonymous else [],
         token_in_address=anonymous is not None,

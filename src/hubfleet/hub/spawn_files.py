@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from hubfleet.model.content import Content
-from hubfleet.policy.content import FRESH, OWN
+from hubfleet.policy.content import BESIDE, FRESH, OWN
 
 NONE = "none"
 FIELDS = tuple(Content.model_fields)
@@ -18,7 +18,7 @@ class Question:
 
     content: Content
     where: str
-    """`own`, `fresh` or `none`."""
+    """`own`, `beside`, `fresh` or `none`."""
 
 
 def from_link(given: dict[str, str]) -> dict[str, object]:
@@ -32,8 +32,8 @@ def parse(form: Mapping[str, Sequence[str]]) -> dict[str, object]:
     """Return what a posted form asks for."""
     where = _first(form, "files")
     content = {name: value for name in FIELDS if (value := _first(form, f"content-{name}"))}
-    asked: dict[str, object] = {"home": FRESH} if where == FRESH else {}
-    return asked | ({"content": content} if content and where in {OWN, FRESH} else {})
+    asked: dict[str, object] = {"home": where} if where in {BESIDE, FRESH} else {}
+    return asked | ({"content": content} if content and where in {OWN, BESIDE, FRESH} else {})
 
 
 def question(asked: Mapping[str, object], before: Mapping[str, object]) -> Question | None:
@@ -51,8 +51,8 @@ def question(asked: Mapping[str, object], before: Mapping[str, object]) -> Quest
         return None
     known = _content(before)
     trusted = known is not None and known.repository == content.repository and before.get("home") != FRESH
-    wished = asked.get("home")
-    return Question(content, OWN if trusted and wished != FRESH else FRESH)
+    wished = asked.get("home", OWN)
+    return Question(content, str(wished) if trusted and wished in {OWN, BESIDE} else FRESH)
 
 
 def _content(asked: Mapping[str, object]) -> Content | None:

@@ -10,8 +10,9 @@ from hubfleet.model.content import Content
 from hubfleet.model.hub import Hub
 from hubfleet.model.repositories import taken
 
-OWN, FRESH = "own", "fresh"
-"""The person's lasting home, or an empty folder that goes when the server stops."""
+OWN, BESIDE, FRESH = "own", "beside", "fresh"
+"""The person's lasting home, where an earlier copy is brought up to date or left alone with a new one beside it; or an
+empty folder that goes when the server stops."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,14 @@ class Files:
 
     content: Content | None = None
     """A repository's files; None: what is in the home already."""
+    beside: bool = False
+    """Whether an earlier copy is left alone."""
     fresh_home: bool = False
     """Whether its home is empty and goes when it stops."""
 
 
 def files(hub: Hub, asked: Mapping[str, object], *, guest: bool = False) -> Files:
-    """Return which files a person asks for, by `content` (a map as of `Content`) and `home` (`own` or `fresh`).
+    """Return which files a person asks for, by `content` (a map as of `Content`) and `home` (`own`, `beside`, `fresh`).
 
     A guest has no lasting home.
 
@@ -33,11 +36,11 @@ def files(hub: Hub, asked: Mapping[str, object], *, guest: bool = False) -> File
         ChoiceError: which field is wrong, and why.
     """
     home = asked.get("home", FRESH if guest else OWN)
-    if home not in {OWN, FRESH}:
-        raise ChoiceError("home", f"there is no home {str(home)[:60]!r}", hint=f"choose {OWN} or {FRESH}")
-    if guest and home == OWN:
+    if home not in {OWN, BESIDE, FRESH}:
+        raise ChoiceError("home", f"there is no home {str(home)[:60]!r}", hint=f"choose {OWN}, {BESIDE} or {FRESH}")
+    if guest and home != FRESH:
         raise ChoiceError("home", "a temporary user has no lasting home", hint=f"choose {FRESH}")
-    return Files(_content(hub, asked.get("content")), home == FRESH)
+    return Files(_content(hub, asked.get("content")), beside=home == BESIDE, fresh_home=home == FRESH)
 
 
 def _content(hub: Hub, asked: object) -> Content | None:

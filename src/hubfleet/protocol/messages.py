@@ -108,6 +108,8 @@ class ServerRequest(Message):
     """What the person's home may hold; 0: unlimited."""
     content: Content | None = None
     """Files that the server finds in a folder of its home; None: what is there already."""
+    content_beside: bool = False
+    """Whether they come into a folder of their own beside an earlier copy, rather than be merged into it."""
     fresh_home: bool = False
     """Start in an empty folder that goes when the server stops (temporary users, unknown repositories)."""
     allowed_origins: list[str] = []

@@ -84,7 +84,7 @@ async def test_a_build_brings_the_files_and_a_server_finds_them(
 
 
 async def test_what_a_person_did_to_a_copy_stays(portal: AgentClient, program: AgentProgram, git: GitServer) -> None:
-    """The same commit again is the same folder as it was left; another commit comes beside it, as does all else."""
+    """The same commit again is the same folder as it was left; another comes beside it where that is wanted."""
     repository = git.repository("kept", FILES)
     first = (await built(portal, repository.url)).content
     repository.commit({"one.ipynb": "[]"})
@@ -96,13 +96,34 @@ async def test_what_a_person_did_to_a_copy_stays(portal: AgentClient, program: A
         assert await bob.run("print(open('kept/one.ipynb').read())") == "mine"
         assert await bob.run(SEE) == "['kept']"
         assert await bob.run("print(os.path.exists('kept/run.sh'))") == "False"
-    async with at_work(program, "bob", content=second) as bob:
+    async with at_work(program, "bob", content=second, content_beside=True) as bob:
         beside = f"kept-{second.commit[:7]}"
         assert await bob.run(SEE) == str(["kept", beside])
         assert await bob.run(f"print(open('kept/one.ipynb').read(), open('{beside}/one.ipynb').read())") == "mine []"
         await bob.run(f"import shutil; shutil.rmtree('{beside}'); open('{beside}', 'w').close()")
-    async with at_work(program, "bob", content=second) as bob:
+    async with at_work(program, "bob", content=second, content_beside=True) as bob:
         assert await bob.run(SEE) == str(["kept", beside, f"{beside}-2"])
+
+
+async def test_a_newer_commit_is_merged_into_the_copy(
+    portal: AgentClient, program: AgentProgram, git: GitServer
+) -> None:
+    """What its person changed stays, by a plain start and by a warm one; no link makes nbgitpuller fetch anything."""
+    repository = git.repository("grows", FILES)
+    first = (await built(portal, repository.url)).content
+    repository.commit({"one.ipynb": "[]", "two.ipynb": "{}"})
+    second = (await built(portal, repository.url)).content
+    repository.commit({"three.ipynb": "{}"})
+    third = (await built(portal, repository.url)).content
+    async with at_work(program, "gil", content=first) as gil:
+        await gil.run("open('grows/one.ipynb', 'w').write('mine')")
+    for content, there in ((second, 2), (third, 3)):
+        async with at_work(program, "gil", content=content) as gil:
+            assert await gil.run(SEE) == "['grows']"
+            assert await gil.run("print(open('grows/one.ipynb').read())") == "mine"
+            assert await gil.run("import glob; print(len(glob.glob('grows/*.ipynb')))") == str(there)
+            asked = "!curl -s -o /dev/null -w '%{http_code}' -H \"Authorization: token $JUPYTERHUB_API_TOKEN\" "
+            assert await gil.run(f"{asked}$JUPYTERHUB_SERVICE_URL/git-pull") in {"404", "404404"}
 
 
 async def test_files_that_went_are_fetched_again(portal: AgentClient, program: AgentProgram, git: GitServer) -> None:

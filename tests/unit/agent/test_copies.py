@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hubfleet.agent.launchers import singleuser
+from hubfleet.agent.launchers import copies
 
 
 @pytest.fixture
@@ -20,13 +20,19 @@ def home(tmp_path: Path) -> Path:
 
 def told(home: Path, **more: str) -> dict[str, str]:
     """Return what the program is told."""
-    known = {"from": str(home.parent / "tree"), "folder": "tides", "repository": "https://x.org/tides", "server": "s"}
+    known = {
+        "from": str(home.parent / "tree"),
+        "folder": "tides",
+        "repository": "https://x.org/tides",
+        "server": "s",
+        "update": "",
+    }
     return {**known, "commit": "a" * 40, "open": "", "page": "/lab/tree", **more}
 
 
 def landing(home: Path, content: dict[str, str]) -> str:
     """Make the copy and return what its person sees first."""
-    return singleuser._landing(home, singleuser._files(home, content), content)
+    return copies.landing(home, copies.put(home, content), content)
 
 
 def seen(folder: Path) -> list[str]:
@@ -70,12 +76,12 @@ def test_what_cannot_be_copied_ends_the_start_with_the_reason(home: Path) -> Non
     """Such as into a home where something else is in the way; it stays as it is."""
     (home / ".hubfleet").write_text("in the way")
     with pytest.raises(SystemExit, match=r"cannot be copied into the home: .*Not a directory"):
-        singleuser._files(home, told(home))
+        copies.put(home, told(home))
     assert (home / ".hubfleet").read_text() == "in the way"
 
 
 def test_files_that_are_not_there_end_the_start_with_the_reason(home: Path) -> None:
     """Nothing half made is left."""
     with pytest.raises(SystemExit, match="cannot be copied into the home"):
-        singleuser._files(home, told(home, **{"from": str(home / "missing")}))
+        copies.put(home, told(home, **{"from": str(home / "missing")}))
     assert seen(home) == []

@@ -74,14 +74,14 @@ def test_one_without_a_python_kernel_is_refused_and_the_base_software_never(tmp_
 def test_other_origins_are_named_to_the_server_where_there_are_some(
     origins: list[str], told: dict[str, object] | None
 ) -> None:
-    """In a file of the machine's; every other server has none."""
+    """In a file of the machine's, by which nbgitpuller's pages are off in every server."""
     request = LaunchRequest(number(), wanted(allowed_origins=origins), 200_000, Path("/homes/a"), BASE)
     text = inside.box(request, (), INSIDE).texts.get("/etc/jupyter/jupyter_server_config.json")
-    assert (None if text is None else json.loads(text)) == (None if told is None else {"ServerApp": told})
+    assert json.loads(text or "") == {"ServerApp": {"jpserver_extensions": {"nbgitpuller": False}, **(told or {})}}
 
 
 def test_a_token_in_an_address_counts_where_the_request_says_so() -> None:
     """For who has no session at the hub, and nobody else."""
     request = LaunchRequest(number(), wanted(token_in_address=True), 200_000, Path("/homes/a"), BASE)
     text = inside.box(request, (), INSIDE).texts["/etc/jupyter/jupyter_server_config.json"]
-    assert json.loads(text) == {"HubOAuth": {"allow_token_in_url": True}}
+    assert json.loads(text)["HubOAuth"] == {"allow_token_in_url": True}

@@ -137,6 +137,7 @@ def test_a_link_names_files_and_the_form_asks_where_to(tmp_path: Path) -> None:
         ({"content": FILES}, "own"),
         ({"content": {**FILES, "commit": "b" * 40}, "home": "own"}, "own"),
         ({"content": FILES, "home": "fresh"}, "fresh"),
+        ({"content": FILES, "home": "beside"}, "own"),
         ({"content": {**FILES, "repository": "https://git.example.org/wave-tidez"}}, "fresh"),
     ):
         page = spawn_page.render(hub(tmp_path, BUILDS), ANA, asked, before=before)
@@ -145,7 +146,13 @@ def test_a_link_names_files_and_the_form_asks_where_to(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("where", "home", "content"),
-    [("fresh", "fresh", FILES), ("own", None, FILES), ("none", None, None), ("", None, None)],
+    [
+        ("fresh", "fresh", FILES),
+        ("own", None, FILES),
+        ("beside", "beside", FILES),
+        ("none", None, None),
+        ("", None, None),
+    ],
 )
 def test_posted_files_become_what_policy_checks(
     tmp_path: Path, where: str, home: str | None, content: dict[str, str] | None

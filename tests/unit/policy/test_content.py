@@ -26,6 +26,7 @@ def test_files_and_where_they_go_are_chosen(tmp_path: Path) -> None:
     assert chosen(tmp_path, {}).files == Files()
     found = chosen(tmp_path, {"content": {**CONTENT, "key": KEY, "open": "a/b.ipynb"}, "home": "fresh"}).files
     assert found == Files(Content.model_validate({**CONTENT, "key": KEY, "open": "a/b.ipynb"}), fresh_home=True)
+    assert chosen(tmp_path, {"content": CONTENT, "home": "beside"}).files.beside
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit, urlunsplit
 
-from hubfleet.agent.launchers import kernel, sandbox, singleuser, start_script
+from hubfleet.agent.launchers import copies, copy_update, kernel, sandbox, singleuser, start_script
 from hubfleet.agent.launchers.base import LaunchRequest
 from hubfleet.agent.launchers.groups import GIB
 from hubfleet.agent.launchers.sandbox import (
     CONTENT,
+    COPIES_PROGRAM,
+    COPY_UPDATE_PROGRAM,
     HOME,
     KERNEL_PROGRAM,
     SHARED,
@@ -87,10 +89,12 @@ def box(request: LaunchRequest, system: Sequence[Bind], setting: Setting) -> San
     texts = sandbox.accounts(uid, {gid: name for name, gid in request.groups.items()} if setting.as_root else {})
     texts["/etc/resolv.conf"] = "".join(f"nameserver {server}\n" for server in setting.name_servers)
     texts[_LAB_SETTINGS_FILE] = json.dumps(_LAB_SETTINGS)
-    if settings := _server_settings(request.request):
-        texts[_SERVER_SETTINGS_FILE] = json.dumps(settings)
+    texts[_SERVER_SETTINGS_FILE] = json.dumps(_server_settings(request.request))
     texts[str(START_PROGRAM)] = Path(singleuser.__file__).read_text()
     texts[str(KERNEL_PROGRAM)] = Path(kernel.__file__).read_text()
+    if request.content is not None:
+        texts[str(COPIES_PROGRAM)] = Path(copies.__file__).read_text()
+        texts[str(COPY_UPDATE_PROGRAM)] = Path(copy_update.__file__).read_text()
     if request.start_script:
         texts[str(START_SCRIPT_PROGRAM)] = Path(start_script.__file__).read_text()
     return Sandbox(
@@ -126,20 +130,22 @@ def instructions(request: LaunchRequest, facts: Mapping[str, str], setting: Sett
 
 
 def _server_settings(request: ServerRequest) -> dict[str, object]:
-    """Return Jupyter's settings by which a server is open to who is not signed in, with its token and never by cookies.
+    """Return Jupyter's settings: no pages of nbgitpuller's, and who is not signed in uses a token, never cookies.
 
     A file rather than variables, which a forked server would read too late.
     https://jupyter-server.readthedocs.io/en/latest/other/full-config.html, `ServerApp.allow_origin`;
     https://jupyterhub.readthedocs.io/en/stable/reference/api/services.auth.html, `HubAuth.allow_token_in_url`
     """
-    settings: dict[str, object] = {}
+    # a link to them would put any repository's files into the home, unasked
+    server: dict[str, object] = {"jpserver_extensions": {"nbgitpuller": False}}
+    settings: dict[str, object] = {"ServerApp": server}
     if request.token_in_address:
         settings["HubOAuth"] = {"allow_token_in_url": True}
     if "*" in request.allowed_origins:
-        settings["ServerApp"] = {"allow_origin": "*", "allow_credentials": False}
+        server |= {"allow_origin": "*", "allow_credentials": False}
     elif request.allowed_origins:
         pattern = "|".join(re.escape(origin) for origin in request.allowed_origins)
-        settings["ServerApp"] = {"allow_origin_pat": f"^(?:{pattern})$", "allow_credentials": False}
+        server |= {"allow_origin_pat": f"^(?:{pattern})$", "allow_credentials": False}
     return settings
 
 
@@ -160,6 +166,8 @@ def _content(request: LaunchRequest) -> dict[str, str]:
     page = classic if request.request.app == "notebook" else "/lab/tree"
     return {
         "from": str(CONTENT),
+        "python": str(request.prefix / "bin" / "python"),
+        "update": "" if request.request.content_beside else "yes",
         # an empty home becomes the repository, as links of Binder's expect
         "folder": "" if request.request.fresh_home else wanted.folder,
         "repository": wanted.repository,

@@ -18,6 +18,10 @@ CONTENT = PurePosixPath("/run/hubfleet/content")
 START_PROGRAM = PurePosixPath("/run/hubfleet/start.py")
 KERNEL_PROGRAM = PurePosixPath("/run/hubfleet/kernel.py")
 """Beside the start program, which makes kernels start with it."""
+COPIES_PROGRAM = PurePosixPath("/run/hubfleet/copies.py")
+"""Beside the start program, which makes copies of a repository's files with it."""
+COPY_UPDATE_PROGRAM = PurePosixPath("/run/hubfleet/copy_update.py")
+"""Brings an earlier copy of a repository's files up to date."""
 START_SCRIPT_PROGRAM = PurePosixPath("/run/hubfleet/start_script.py")
 """Runs a repository's `start`."""
 

@@ -10,6 +10,7 @@ software that was asked for: the environment, or the base software too.
 
 import json
 import os
+import runpy
 import shutil
 import sys
 import sysconfig
@@ -19,8 +20,6 @@ from urllib.parse import quote
 
 KERNEL_ADJUSTMENT = 500
 """How much earlier the kernel of Linux ends a notebook's kernel than its server (`oom_score_adj`)."""
-_COPY_OF = Path(".git") / "hubfleet-copy-of"
-"""In a copy of a repository's files: which repository's and commit's it is."""
 SPARE = Path("/tmp")  # noqa: S108 - the server's own /tmp, which ends with it
 
 
@@ -42,8 +41,9 @@ def prepare(told: dict[str, Any]) -> dict[str, str]:
     os.chdir(home)
     variables = dict(told["variables"])
     if told["content"]:
-        copy = _files(home, told["content"])
-        landing = _landing(home, copy, told["content"])
+        copies = runpy.run_path(str(Path(__file__).with_name("copies.py")))
+        copy = copies["put"](home, told["content"])
+        landing = copies["landing"](home, copy, told["content"])
         if told["content"]["page"] and landing:
             variables["JUPYTERHUB_DEFAULT_URL"] = f"{told['content']['page']}/{quote(landing)}"
         if told["content"]["start"]:
@@ -59,57 +59,6 @@ def prepare(told: dict[str, Any]) -> dict[str, str]:
         # by which some of conda's packages find their own files
         variables["CONDA_PREFIX"] = str(software)
     return variables
-
-
-def _files(home: Path, content: dict[str, str]) -> Path:
-    """Give the home a copy of a repository's files, and return where it is.
-
-    Without a folder's name the home, which is empty then, becomes the copy. Else what is there is never written over: a
-    copy of the same commit is used as its person left it, and beside anything else there comes a folder with another
-    name. A copy in a folder is complete or absent.
-    """
-    beside = home / ".hubfleet" / f"copy-{content['server']}"
-    second = f"{content['folder']}-{content['commit'][:7]}"
-    targets = [home / name for name in (content["folder"], second, *(f"{second}-{n}" for n in range(2, 1000)))]
-    target = next((path for path in targets if _is_copy(path, content)), None)
-    try:
-        if target is None:
-            shutil.rmtree(beside, ignore_errors=True)
-            shutil.copytree(content["from"], beside, symlinks=True)
-            (beside / _COPY_OF).write_text(_told(content))
-            target = _put(beside, home, targets if content["folder"] else [])
-    except (OSError, shutil.Error) as error:
-        shutil.rmtree(beside, ignore_errors=True)
-        sys.exit(f"the repository's files cannot be copied into the home: {error}")
-    return target
-
-
-def _landing(home: Path, copy: Path, content: dict[str, str]) -> str:
-    """Return the path that the person shall see first; empty: the home."""
-    seen = (copy / content["open"]).relative_to(home).as_posix()
-    return "" if seen == "." else seen
-
-
-def _put(copy: Path, home: Path, targets: list[Path]) -> Path:
-    """Move a complete copy to the first place that is free, or its files into the home where no place is named."""
-    if targets:
-        return copy.rename(next(path for path in targets if not os.path.lexists(path)))
-    for path in copy.iterdir():
-        if not os.path.lexists(home / path.name):
-            path.rename(home / path.name)
-    shutil.rmtree(copy)
-    return home
-
-
-def _is_copy(path: Path, content: dict[str, str]) -> bool:
-    try:
-        return (path / _COPY_OF).read_text() == _told(content)
-    except (OSError, ValueError):
-        return False
-
-
-def _told(content: dict[str, str]) -> str:
-    return f"{content['repository']}\n{content['commit']}\n"
 
 
 def _link(path: Path, target: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agents import AgentProgram, FakeHub, agent, processes_with, reached, server_id, server_request, wait_for
+from agents import SOFTWARE, AgentProgram, FakeHub, agent, processes_with, reached, server_id, server_request, wait_for
 from hubfleet._kit import process
 from hubfleet._kit.process import ProcessId
 from hubfleet.protocol.messages import Server, ServerState, StopReason
@@ -104,6 +104,11 @@ def environment(one: ProcessId) -> bytes:
     return Path(f"/proc/{one.pid}/environ").read_bytes()
 
 
+def program_of(one: ProcessId) -> Path:
+    """Return what a process runs."""
+    return Path(Path(f"/proc/{one.pid}/cmdline").read_text().partition("\0")[0])
+
+
 def facts(program: AgentProgram, name: str) -> dict[str, Any]:
     """Return what somebody's server saw of itself when it started last."""
     (found,) = (program.folder / "data/homes/ocean").glob(f"{name}-*/facts.json")
@@ -165,6 +170,16 @@ async def test_servers_start_plainly_without_their_parent_and_warm_again_later(p
         wait_for(lambda: program.log.count("start warm") == 2, 60, lambda: program.log)
         async with running(program, "bob"):
             assert {ann.id, bob.id, "warm"} == forked(program).keys()
+
+
+async def test_a_parent_leaves_the_builder_its_cache(program: AgentProgram) -> None:
+    """Software that root runs is root's own; what else is made of the same packages does not become so."""
+    await warmed(program)
+    prefix = program_of(forked(program)["warm"]).parents[1]
+    assert {path.lstat().st_uid for path in prefix.rglob("*")} == {0}
+    cached = [path for path in (SOFTWARE / "cache" / "archive-v0").rglob("*") if path.is_file()]
+    assert cached
+    assert not [path for path in cached if path.stat().st_uid == 0]
 
 
 async def test_an_agent_that_is_killed_leaves_its_servers_and_no_parent(program: AgentProgram) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import os
+import shutil
 import socket
 import stat
 from collections.abc import Mapping, Sequence
@@ -213,13 +214,26 @@ class WarmParents:
 
 
 def _seal(prefix: Path) -> None:
-    """Make software root's own, before root runs it: whoever made it can change it no more. Blocks."""
+    """Make software root's own, before root runs it: whoever made it can change it no more. Blocks.
+
+    A file with further names, such as one in the builder's cache, gets an inode of its own: a cache whose files are
+    root's could not be installed from any more.
+    """
     for path in (prefix, *prefix.rglob("*")):
         found = path.lstat()
         if found.st_uid or found.st_gid:
+            if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+                _copy(path)
             os.chown(path, 0, 0, follow_symlinks=False)
         if not stat.S_ISLNK(found.st_mode) and found.st_mode & 0o022:
             path.chmod(stat.S_IMODE(found.st_mode) & ~0o022)
+
+
+def _copy(path: Path) -> None:
+    """Put a copy in a file's place; it keeps its times, by which bytecode knows its source."""
+    copy = path.with_name(f".{path.name}.sealed")
+    shutil.copy2(path, copy, follow_symlinks=False)
+    copy.replace(path)
 
 
 def _spare_bytes() -> int:

@@ -1,5 +1,6 @@
 """BinderHub's own client, from npm and unmodified, against a hub with builds on, in Chromium."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
+from browser import fancy
 from browser.binder import client
 from browser.people import Visitor
 from git_servers import git_server
@@ -74,3 +76,27 @@ def test_its_client_builds_and_launches(someone: Callable[..., Visitor], tmp_pat
         expect(visitor.page.get_by_label("Address of the repository")).to_have_value(repository.url)
     visitor.page.goto(f"{last['url']}lab?token={last['token']}")
     visitor.in_lab()
+
+
+def test_the_form_of_fancy_profiles_builds(someone: Callable[..., Visitor], tmp_path: Path) -> None:
+    """It makes itself a token, follows the build, and posts the name of what it got.
+
+    It knows repositories at GitHub only: on its way to the hub the address is made that of a server here.
+    """
+    chosen: list[str] = []
+    with git_server(tmp_path) as git:
+        repository = git.repository("waves", {"requirements.txt": "six==1.15.0\n"})
+        visitor = someone("ocean")
+        visitor.sign_in("sam")
+        page = visitor.page
+        there = f"{visitor.url}/services/binder/build"
+        ours = f"{there}/git/{quote(repository.url, safe='')}/main?build_only=true"
+        page.route(f"{there}/gh/ann/waves/main?build_only=true", lambda route: route.continue_(url=ours))
+        fancy.show(page, visitor.url, chosen)
+        page.get_by_label("Image").first.click()
+        page.get_by_role("option", name="Build your own image").click()
+        page.get_by_role("combobox", name="Repository").fill("ann/waves")
+        page.get_by_role("combobox", name="Git Ref").fill("main")
+        page.get_by_role("button", name="Build Image and Start").click()
+        expect(page.get_by_text("chosen")).to_be_visible(timeout=180_000)
+    assert re.search(r"&profile-option-choose--image--unlisted-choice=env%3A[0-9a-f]{64}$", chosen[-1]), chosen

@@ -22,6 +22,7 @@ from hubfleet.agent import parts, readiness
 from hubfleet.agent.api import builds as build_routes
 from hubfleet.agent.api import cluster as cluster_routes
 from hubfleet.agent.api import exports as export_routes
+from hubfleet.agent.api import files as file_routes
 from hubfleet.agent.api import problems
 from hubfleet.agent.api import servers as server_routes
 from hubfleet.agent.api.guard import Guard, Verify
@@ -171,7 +172,7 @@ def application(servers: Servers, bell: Bell, facts: ClusterFacts, builds: Build
     problems.install(app)
     app.state.servers, app.state.bell, app.state.facts = servers, bell, facts
     app.state.builds = builds
-    for group in (server_routes, build_routes, cluster_routes, export_routes):
+    for group in (server_routes, build_routes, cluster_routes, export_routes, file_routes):
         app.include_router(group.routes)
     problems.describe(app)
     return app

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from hubfleet.errors import ProtocolError, RefusedError, UnreachableError
 from hubfleet.protocol.builds import Build, BuildEvent, BuildRequest
 from hubfleet.protocol.exports import Export, ExportRequest
+from hubfleet.protocol.files import GivenAnswer, GivenFiles
 from hubfleet.protocol.messages import (
     Capabilities,
     Capacity,
@@ -32,6 +33,8 @@ from hubfleet.protocol.messages import (
 from hubfleet.protocol.signing import CallerKey, sign
 
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+FILES_TIMEOUT = httpx.Timeout(150.0, connect=5.0)
+"""The agent reads an archive before it answers."""
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
 """Connections are let go long before an agent does it: a request on one that it just closes would be lost."""
 MAX_LOG_CHARACTERS = 200_000
@@ -129,6 +132,11 @@ class AgentClient:
         """Return an environment as files that other tools read."""
         return await self._call(Export, "POST", "/v1/exports", asked.model_dump_json().encode())
 
+    async def put_files(self, files: GivenFiles, archive: bytes) -> GivenAnswer:
+        """Hand over a zip archive as the files of an address."""
+        path, kind = f"/v1/files?{urlencode(files.model_dump(mode='json'))}", {"Content-Type": "application/zip"}
+        return await self._call(GivenAnswer, "PUT", path, archive, kind, timeout=FILES_TIMEOUT)
+
     def events(self, *, since: int = 0, server: str = "") -> AsyncIterator[Event]:
         """Yield events after a number as they come, of one server or of all that the caller may see."""
         path = f"/v1/servers/{quote(server)}/events?since={since}" if server else f"/v1/events?since={since}"
@@ -157,18 +165,26 @@ class AgentClient:
         finally:
             await answer.aclose()
 
-    def _request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> httpx.Request:
+    def _request(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str], timeout: httpx.Timeout = TIMEOUT
+    ) -> httpx.Request:
         signed = sign(self._key, audience=self._cluster, method=method, path=path, body=body)
         content = {"Content-Type": "application/json"} if body else {}
         return self._http.build_request(
-            method, path, content=body, headers={**headers, **content, "Authorization": signed}
+            method, path, content=body, headers={**content, **headers, "Authorization": signed}, timeout=timeout
         )
 
     async def _send(
-        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout: httpx.Timeout = TIMEOUT,
     ) -> httpx.Response:
         try:
-            answer = await self._http.send(self._request(method, path, body, headers or {}))
+            answer = await self._http.send(self._request(method, path, body, headers or {}, timeout))
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
         if answer.is_success:
@@ -182,8 +198,10 @@ class AgentClient:
         path: str,
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
+        *,
+        timeout: httpx.Timeout = TIMEOUT,
     ) -> AnyMessage:
-        return _parse(kind, (await self._send(method, path, body, headers)).text)
+        return _parse(kind, (await self._send(method, path, body, headers, timeout=timeout)).text)
 
     def _unreachable(self, error: httpx.HTTPError) -> UnreachableError:
         return UnreachableError(

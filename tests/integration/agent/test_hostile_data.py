@@ -84,7 +84,7 @@ def archive(*entries: tuple[str, bytes, int]) -> bytes:
 async def test_an_archive_that_leads_out_is_refused(fetch: Fetching, data: DataServer, name: str) -> None:
     """Nothing of it is stored."""
     bad = archive(("good.txt", b"1", stat.S_IFREG | 0o644), (name, b"2", stat.S_IFREG | 0o644))
-    assert ("leads out of the data set" if "\n" not in name else "no file can be called") in await fetch.refused(
+    assert ("leads out of the archive" if "\n" not in name else "no file can be called") in await fetch.refused(
         data.zenodo(1, {"bad.zip": bad})
     )
     assert fetch.rests == []

@@ -8,10 +8,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hubfleet.agent.api.problems import problem_response
 from hubfleet.agent.refusals import NotFoundError
 from hubfleet.errors import HubfleetError, RefusedError
+from hubfleet.protocol.files import MAX_ARCHIVE_BYTES
 from hubfleet.protocol.signing import Caller, Role
 
 MAX_BODY_BYTES = 4_000_000
 """A lock of a few thousand packages."""
+MAX_BYTES_AT = {"/v1/files": MAX_ARCHIVE_BYTES}
+"""What may be larger."""
 OPEN = frozenset({"/v1/healthz"})
 CALLER = "hubfleet.caller"
 
@@ -38,7 +41,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         try:
-            body = await _read(receive)
+            body = await _read(receive, MAX_BYTES_AT.get(scope["path"], MAX_BODY_BYTES))
             headers = dict(scope["headers"])
             query = scope["query_string"].decode("latin-1")
             path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
@@ -83,7 +86,7 @@ def own_hub(caller: Caller, hub: str) -> None:
         raise NotFoundError("hub")
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read(receive: Receive, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
@@ -92,8 +95,8 @@ async def _read(receive: Receive) -> bytes:
             return b""
         part = message.get("body", b"")
         size += len(part)
-        if size > MAX_BODY_BYTES:
-            raise RefusedError(f"the request is larger than {MAX_BODY_BYTES:,} bytes", status=413)
+        if size > limit:
+            raise RefusedError(f"the request is larger than {limit:,} bytes", status=413)
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts)

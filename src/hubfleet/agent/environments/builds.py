@@ -78,7 +78,7 @@ class Builds:
             environments: for what is made of them.
             clock: for events.
         """
-        self._repositories = repositories
+        self.repositories = repositories
         self._reader = reader
         self.contents = contents
         self._resolver = resolver
@@ -181,7 +181,7 @@ class Builds:
     async def _fetch(self, run: _Run) -> Specification:
         request = run.request
         self._change(run, BuildState.FETCHING, f"fetching {request.repository}")
-        fetched = await self._repositories.fetch(
+        fetched = await self.repositories.fetch(
             request.hub,
             request.repository,
             request.ref,

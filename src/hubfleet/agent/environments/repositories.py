@@ -18,10 +18,12 @@ from urllib.parse import SplitResult, urlsplit
 from hubfleet.agent.environments.answers import Answer, Remembered
 from hubfleet.agent.environments.datasets.fetching import DataSets
 from hubfleet.agent.environments.datasets.hosts import Host
+from hubfleet.agent.environments.given import Given
 from hubfleet.agent.environments.specification import Fetched
 from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.errors import BuildError, CommandError
 from hubfleet.model.content import REPOSITORY
+from hubfleet.protocol.files import GivenAnswer, GivenFiles
 
 _TIMEOUT_S = 900.0
 _MAX_BYTES = 4 * 1024**3
@@ -57,6 +59,7 @@ class Repositories:
         self._datasets = DataSets(workshop, data_hosts or {}, private_hosts=private_hosts)
         self._one_at_a_time: dict[Path, asyncio.Lock] = {}
         self._remembered = Remembered()
+        self._given = Given(workshop)
 
     async def fetch(
         self, hub: str, repository: str, ref: str, *, names: Sequence[str], token: str, say: Callable[[str], None]
@@ -77,7 +80,6 @@ class Repositories:
         address = check_address(repository)
         check_ref(ref)
         folder = self._store(hub, repository)
-        is_data = self._datasets.may_have(repository, token=token)
         asked = {"folder": str(folder), "repository": repository, "names": list(names), "max_bytes": _MAX_BYTES}
         async with self._one_at_a_time.setdefault(folder, asyncio.Lock()):
             # a commit never means something else, and whoever may ask may know a public one
@@ -85,7 +87,7 @@ class Repositories:
             if found:
                 return found
             await asyncio.to_thread(self._prepare, folder)
-            stored = await self._store_data(folder, repository, ref, say) if is_data else ""
+            stored = await self._stored(folder, repository, ref, token=token, say=say)
             pins = [] if stored else await self._pins(address)
             asked |= {"ref": stored or ref, "stored": bool(stored), "pins": pins}
             answer = await self._run(folder, {**asked, "known": self._remembered.commits(folder)}, token, say)
@@ -94,6 +96,18 @@ class Repositories:
                 found = _fetched(answer, repository, ref)
                 self._remembered.keep(folder, found, public=not token)
             return found
+
+    async def give(self, files: GivenFiles, archive: bytes) -> GivenAnswer:
+        """Keep what somebody brought, as the files of an address.
+
+        Raises:
+            BuildError: it cannot be taken.
+            ConflictError: other files have this address.
+        """
+        store = self._store(files.hub, files.repository)
+        async with self._one_at_a_time.setdefault(store, asyncio.Lock()):
+            await asyncio.to_thread(self._prepare, store)
+            return await self._given.put(store, files, archive)
 
     async def check_out(
         self, hub: str, folder: Path, repository: str, ref: str, commit: str, *, token: str, say: Callable[[str], None]
@@ -118,17 +132,22 @@ class Repositories:
         await asyncio.to_thread(self._workshop.give, folder)
         store = self._store(hub, repository)
         async with self._one_at_a_time.setdefault(store, asyncio.Lock()):
-            stored = ""
-            if self._datasets.may_have(repository, token=token):
-                await asyncio.to_thread(self._prepare, store)
-                stored = await self._store_data(store, repository, commit, say)
+            await asyncio.to_thread(self._prepare, store)
+            stored = await self._stored(store, repository, commit, token=token, say=say)
             asked |= {"store": str(store)} if stored else {"pins": await self._pins(address)}
         answer = await self._run(folder, asked, token, say, reads=[store] if stored else [])
         if answer.failed:
             raise failure(answer.failed, answer.detail, repository, ref)
 
-    async def _store_data(self, folder: Path, repository: str, ref: str, say: Callable[[str], None]) -> str:
-        """Return the commit that a data set's version is; empty: the address is a git repository's."""
+    async def _stored(self, folder: Path, repository: str, ref: str, *, token: str, say: Callable[[str], None]) -> str:
+        """Return the commit that a ref of a data set, or of what somebody brought, is; empty: git knows the address."""
+        given = await asyncio.to_thread(self._given.commit, folder)
+        if given:
+            if ref not in {"HEAD", "main", given}:
+                raise failure("ref", "", repository, ref)
+            return given
+        if not self._datasets.may_have(repository, token=token):
+            return ""
         exact = ref if _COMMIT.fullmatch(ref) else ""
         version = "HEAD" if exact else ref
         return await self._datasets.store(folder, repository, version=version, commit=exact, say=say)

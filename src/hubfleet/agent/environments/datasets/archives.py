@@ -98,7 +98,7 @@ def parted(path: str) -> list[str]:
     """
     parts = path.removesuffix("/").split("/")
     if path.startswith("/") or not {"", ".", ".."}.isdisjoint(parts) or len(path) > 4000:
-        raise DataError(f"a path leads out of the data set: {path[:200]!r}", "tell whoever published it")
+        raise DataError(f"a path leads out of the archive: {path[:200]!r}", "tell whoever published it")
     if not path.isprintable() or not all(len(part.encode(errors="replace")) <= 255 for part in parts):
         raise DataError(f"no file can be called {path[:200]!r}", "tell whoever published it")
     return parts

@@ -1,0 +1,36 @@
+"""What portal and agent say to each other of files that people brought (agent API v1): an archive in, a commit out."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from hubfleet.model.base import Message
+from hubfleet.model.content import REPOSITORY
+
+MAX_ARCHIVE_BYTES = 24_000_000
+"""Of a zip archive that somebody brought, or that is made of a folder in a home."""
+MAX_UNPACKED_BYTES = 200_000_000
+MAX_FILES = 5_000
+
+
+class GivenFiles(Message):
+    """`PUT /v1/files`: what the archive in the request's body is; sent as the query."""
+
+    hub: str
+    """The hub's name; must be the caller's own."""
+    repository: Annotated[str, Field(pattern=REPOSITORY, max_length=2000)]
+    """The address by which builds and servers name these files; nothing is ever fetched from it."""
+    title: Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    """For people, as the message of the commit."""
+    at: datetime
+    """When they were brought: the date of the commit."""
+
+
+class GivenAnswer(Message):
+    """What has become of them."""
+
+    commit: str
+    """Full hash; the same files of the same time have the same one on each cluster."""
+    left_out: list[str] = []
+    """What is no plain file."""

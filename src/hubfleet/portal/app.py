@@ -24,6 +24,8 @@ from hubfleet.portal.features.builds import api as builds_api
 from hubfleet.portal.features.builds import (
     environment_pages,
     environments_api,
+    file_pages,
+    files_api,
     guest_pages,
     profile_pages,
     profiles_api,
@@ -32,6 +34,7 @@ from hubfleet.portal.features.builds import pages as builds_pages
 from hubfleet.portal.features.builds.agents import BuildAgent
 from hubfleet.portal.features.builds.binder import routes as binder
 from hubfleet.portal.features.builds.binder.launching import Launching
+from hubfleet.portal.features.builds.brought import Brought
 from hubfleet.portal.features.builds.builds import Builds
 from hubfleet.portal.features.builds.environments import Environments
 from hubfleet.portal.features.builds.exporting import Exporting
@@ -124,8 +127,9 @@ async def wired(
             for client in clients.values():
                 ending.push_async_callback(client.close)
             agents = clients
-        sending = Sending(agents, records, clock)
-        builds = Builds(settings, agents=agents, records=records, sending=sending, clock=clock)
+        app.state.brought = brought = Brought(settings.hub, settings.public_url, records, clock)
+        sending = Sending(agents, records, brought, clock)
+        builds = Builds(settings, agents=agents, records=records, sending=sending, brought=brought, clock=clock)
         app.state.builds, app.state.environments = builds, Environments(records)
         guests = Guests(
             settings.anonymous,
@@ -170,10 +174,10 @@ def application(settings: PortalSettings, hub: HubApi, clock: Clock) -> FastAPI:
     app.state.look = Look(settings, app.state.forgery)
     problems.install(app)
     routes = APIRouter(prefix=PREFIX.rstrip("/"))
-    pages = (builds_pages.routes, environment_pages.routes, profile_pages.routes, guest_pages.routes)
+    pages = [part.routes for part in (builds_pages, environment_pages, file_pages, profile_pages, guest_pages)]
     for part in (sign_in.routes, *pages, _open_routes()):
         routes.include_router(part, include_in_schema=False)
-    for api in (builds_api.routes, environments_api.routes, profiles_api.routes):
+    for api in (builds_api.routes, environments_api.routes, files_api.routes, profiles_api.routes):
         routes.include_router(api, prefix="/api")
     app.include_router(routes)
     app.include_router(binder.routes, include_in_schema=False)

@@ -111,3 +111,17 @@ class PromotionEntry(StrictModel):
     """The promotion that going back leads to; None: what the hub's file says."""
     back: bool = False
     """Whether this went back."""
+
+
+class BroughtEntry(StrictModel):
+    """Files that somebody brought, without the files."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    person: str
+    name: str
+    """What people call them."""
+    size: int
+    """Bytes of the archive."""
+    created: datetime

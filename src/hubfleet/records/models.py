@@ -3,7 +3,20 @@
 import uuid
 from datetime import UTC, datetime
 
-from sqlalchemy import JSON, Boolean, DateTime, Dialect, ForeignKey, Index, Integer, String, Text, TypeDecorator, Uuid
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+    Uuid,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -100,3 +113,17 @@ class PromotionRow(Base):
     build: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("builds.id", name="promotions_build"))
     after: Mapped[int | None] = mapped_column(ForeignKey("promotions.id", name="promotions_after"))
     back: Mapped[bool] = mapped_column(Boolean)
+
+
+class BroughtRow(Base):
+    """Files that somebody brought; they never change: those of a later day are another row."""
+
+    __tablename__ = "brought"
+    __table_args__ = (Index("brought_by_person", "person", "created"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
+    person: Mapped[str] = mapped_column(String(300))
+    name: Mapped[str] = mapped_column(String(100))
+    size: Mapped[int] = mapped_column(Integer)
+    archive: Mapped[bytes] = mapped_column(LargeBinary)
+    created: Mapped[datetime] = mapped_column(UtcTime)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, defer
 
 from hubfleet.model.addresses import name_of
 from hubfleet.model.sharing import EVERYBODY, with_group
+from hubfleet.records.brought import Brought
 from hubfleet.records.entries import BuildChanges, BuildEntry, EnvironmentChanges, EnvironmentEntry, Reader
 from hubfleet.records.models import BuildRow, EnvironmentRow, PromotionRow
 from hubfleet.records.promotions import Promotions
@@ -23,6 +24,8 @@ class Tables:
         self._session = session
         self.promotions = Promotions(session)
         """Which environments profiles have."""
+        self.brought = Brought(session)
+        """Files that people have brought."""
 
     def add_build(self, build: BuildEntry) -> None:
         """Write a new build down."""
@@ -65,12 +68,13 @@ class Tables:
         return [BuildEntry.model_validate(row) for row in self._session.scalars(query)]
 
     def forget(self, person: str) -> bool:
-        """Remove somebody's environments, and their builds that are over; say whether nothing of theirs is left.
+        """Remove somebody's environments, files, and builds that are over; say whether nothing of theirs is left.
 
         A build from which somebody's profile has its environment stays.
         """
         for made in self._session.scalars(select(EnvironmentRow).where(EnvironmentRow.owner == person)):
             self._session.delete(made)
+        self.brought.forget(person)
         self._session.flush()
         elsewhere = (EnvironmentRow.made_from == BuildRow.id, PromotionRow.build == BuildRow.id)
         builds = select(BuildRow).where(BuildRow.person == person, *(~exists().where(use) for use in elsewhere))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from hubfleet.errors import RefusedError, UnreachableError
 from hubfleet.protocol.builds import Build, BuildEvent, BuildRequest, BuildState
 from hubfleet.protocol.exports import Export, ExportRequest
+from hubfleet.protocol.files import GivenAnswer, GivenFiles
 from hubfleet.protocol.messages import EnvironmentState
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,6 +29,8 @@ class FakeBuildAgent:
         """Each build whose events were asked for, and after which number."""
         self.locks: dict[str, str] = {}
         """Environments that were sent, by digest."""
+        self.files: dict[str, bytes] = {}
+        """Archives that were handed over, by address."""
         self.reachable = True
         self.refusal: RefusedError | None = None
         """What `start_build` raises."""
@@ -108,6 +111,14 @@ class FakeBuildAgent:
         self._called("put_environment", digest)
         self.locks[digest] = lock
         return EnvironmentState(digest=digest, state="realising")
+
+    async def put_files(self, files: GivenFiles, archive: bytes) -> GivenAnswer:
+        """Take an archive."""
+        self._called("put_files", files.repository)
+        if self.refusal is not None:
+            raise self.refusal
+        self.files[files.repository] = archive
+        return GivenAnswer(commit="f" * 40)
 
     async def export(self, asked: ExportRequest) -> Export:
         """Answer with what was asked."""

@@ -204,6 +204,8 @@ async def test_the_description_names_each_route(portal: Running) -> None:
             "environments/{digest}",
             "environments/{digest}/lock",
             "environments/{digest}/exports/{form}",
+            "files",
+            "files/{brought}",
         )
     }
     assert "Problem" in described["components"]["schemas"]

@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import insert, select
 from sqlalchemy.exc import OperationalError
 
-from hubfleet.records.models import Base, BuildRow, EnvironmentRow, PromotionRow
+from hubfleet.records.models import Base, BroughtRow, BuildRow, EnvironmentRow, PromotionRow
 from hubfleet.records.store import make_engine, upgrade
 from unit.records.test_records import DIGEST, NOW, build, environment
 
@@ -91,4 +91,18 @@ def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path) -> None:
     with engine.connect() as connection:
         tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
     assert tables == ["environments"]
+    engine.dispose()
+
+
+def test_an_upgrade_from_before_files_were_brought_keeps_what_there_is(tmp_path: Path) -> None:
+    """And nobody has brought any."""
+    engine = make_engine(f"sqlite:///{tmp_path}/records.sqlite")
+    upgrade(engine, "0003")
+    entry = build()
+    with engine.begin() as connection:
+        connection.execute(insert(BuildRow).values(**entry.model_dump() | {"files": []}))
+    upgrade(engine)
+    with engine.connect() as connection:
+        assert connection.execute(select(BuildRow.id)).all() == [(entry.id,)]
+        assert connection.execute(select(BroughtRow.id)).all() == []
     engine.dispose()

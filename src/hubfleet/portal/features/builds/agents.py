@@ -6,6 +6,7 @@ from typing import Protocol
 
 from hubfleet.protocol.builds import Build, BuildEvent, BuildRequest
 from hubfleet.protocol.exports import Export, ExportRequest
+from hubfleet.protocol.files import GivenAnswer, GivenFiles
 from hubfleet.protocol.messages import EnvironmentState
 
 
@@ -26,6 +27,9 @@ class BuildAgent(Protocol):
 
     async def put_environment(self, digest: str, lock: str) -> EnvironmentState:
         """Let the cluster make an environment of a lock that was resolved elsewhere; answers at once."""
+
+    async def put_files(self, files: GivenFiles, archive: bytes) -> GivenAnswer:
+        """Hand over a zip archive as the files of an address."""
 
     async def export(self, asked: ExportRequest) -> Export:
         """Return an environment as files that other tools read."""

@@ -12,6 +12,7 @@ from hubfleet.errors import ProtocolError, RefusedError, UnreachableError
 from hubfleet.model.repositories import taken
 from hubfleet.model.settings.portal import PortalSettings
 from hubfleet.portal.features.builds.agents import BuildAgent, following
+from hubfleet.portal.features.builds.brought import Brought
 from hubfleet.portal.features.builds.following import Follower
 from hubfleet.portal.features.builds.sending import Sending
 from hubfleet.portal.features.builds.turns import Turns
@@ -44,6 +45,7 @@ class Builds:
         agents: Mapping[str, BuildAgent],
         records: Records,
         sending: Sending,
+        brought: Brought,
         clock: Clock,
     ) -> None:
         self.clusters = {agent.cluster: agent.title for agent in settings.agents}
@@ -54,6 +56,7 @@ class Builds:
         self._agents = agents
         self._records = records
         self._sending = sending
+        self._brought = brought
         self._clock = clock
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
         self._turns = Turns()
@@ -71,12 +74,13 @@ class Builds:
         """Begin a build.
 
         Raises:
-            RefusedError: the hub does not take the repository (403) or has no such cluster (422), or the person builds
-                too much at once (429).
+            RefusedError: the hub does not take the repository (403), it stands for another's files (404), there is no
+                such cluster (422), or the person builds too much at once (429).
             StateError: it cannot be written down; nothing was begun.
         """
         if not taken(wanted.repository, only=self._only, never=self._never):
             raise RefusedError("this hub does not take this repository", status=403, hint="ask its admins")
+        await self._brought.check(person, wanted.repository)
         cluster = wanted.cluster or next(iter(self._agents))
         if cluster not in self._agents:
             raise RefusedError(
@@ -249,7 +253,8 @@ class Builds:
             records=self._records,
             token=token,
             changed=self._turns.next,
-            made=self._sending.send,
+            made=self._sending.send_made,
+            brought=self._brought,
             clock=self._clock,
         )
         task = asyncio.get_running_loop().create_task(follower.run(), name=f"build-{entry.id}")

@@ -37,9 +37,9 @@ class Exporting:
         found = await self._files(build.cluster, request)
         name = f"environment-{digest[:12]}"
         if asked is ExportFormat.CONTAINER:
-            return _download(_zipped(name, found, entry.created), f"{name}.zip", "application/zip")
+            return download(_zipped(name, found, entry.created), f"{name}.zip", "application/zip")
         # these have names that their tools look for
-        return _download(found[asked].encode(), asked, "text/plain; charset=utf-8")
+        return download(found[asked].encode(), asked, "text/plain; charset=utf-8")
 
     async def _files(self, cluster: str, request: ExportRequest) -> Mapping[str, str]:
         """Ask the cluster where it was built, or another one where that is away or not the hub's any more."""
@@ -71,7 +71,8 @@ def _zipped(folder: str, files: Mapping[str, str], made: datetime) -> bytes:
     return whole.getvalue()
 
 
-def _download(content: bytes, name: str, kind: str) -> Response:
+def download(content: bytes, name: str, kind: str) -> Response:
+    """Return an answer that browsers keep as a file."""
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
         "X-Content-Type-Options": "nosniff",

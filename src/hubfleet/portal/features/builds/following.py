@@ -12,6 +12,7 @@ from hubfleet._kit.clock import Clock
 from hubfleet.errors import HubfleetError, ProtocolError, RefusedError, UnreachableError
 from hubfleet.model.features import CondaFrom
 from hubfleet.portal.features.builds.agents import BuildAgent, following
+from hubfleet.portal.features.builds.brought import Brought
 from hubfleet.protocol.builds import Build, BuildEvent, BuildRequest, BuildState
 from hubfleet.records.entries import BuildChanges, BuildEntry, EnvironmentEntry
 from hubfleet.records.store import Records
@@ -43,7 +44,8 @@ class Follower:
         records: Records,
         token: SecretStr,
         changed: Callable[[], None],
-        made: Callable[[str, str, str], None],
+        made: Callable[[str, str, str, str], None],
+        brought: Brought,
         clock: Clock,
     ) -> None:
         """Prepare to follow.
@@ -56,7 +58,8 @@ class Follower:
             records: the portal's own.
             token: for a private repository; empty after a restart, since it is kept nowhere.
             changed: called after each change of the record.
-            made: called with digest, lock and cluster of a new environment.
+            made: called with digest, lock, repository and cluster of a new environment.
+            brought: knows the files that people bring.
             clock: what pauses are counted on.
         """
         self._entry = entry
@@ -68,6 +71,7 @@ class Follower:
         self._token = token
         self._changed = changed
         self._made = made
+        self._brought = brought
         self._clock = clock
         self._written_at = -WRITE_EVERY_S
 
@@ -141,6 +145,7 @@ class Follower:
                 conda=self._conda,
                 token=self._token,
             )
+            await self._brought.hand_over(entry.repository, self._agent)
             await self._agent.start_build(self._id, request)
             return True
         try:
@@ -187,7 +192,7 @@ class Follower:
         }
         await self._over(build.state, changes, build if build.state is BuildState.READY else None)
         if build.state is BuildState.READY:
-            self._made(build.digest, build.lock, self._entry.cluster)
+            self._made(build.digest, build.lock, self._entry.repository, self._entry.cluster)
 
     async def _over(self, state: BuildState, changes: BuildChanges, made: Build | None = None) -> None:
         """End the record, and write the environment down with it."""

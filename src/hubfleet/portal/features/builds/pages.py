@@ -13,6 +13,7 @@ from hubfleet.errors import RefusedError
 from hubfleet.model.sharing import EVERYBODY
 from hubfleet.portal.callers import Caller, Sent
 from hubfleet.portal.features.builds import starting
+from hubfleet.portal.features.builds.brought import Brought
 from hubfleet.portal.features.builds.builds import Builds
 from hubfleet.portal.features.builds.environments import Environments
 from hubfleet.portal.features.builds.views import NewBuild
@@ -43,7 +44,7 @@ async def environments(
 ) -> Response:
     """Show the person's environments and builds, and the form for a new one, which a link may have filled in."""
     given = {"repository": repository.strip()[:2000], "ref": ref.strip()[:250]}
-    return await _environments(request, person, search=search.strip()[:200], given=given)
+    return await show_environments(request, person, search=search.strip()[:200], given=given)
 
 
 @routes.post("/builds")
@@ -58,11 +59,11 @@ async def begin(request: Request, sent: Sent) -> Response:
         entry = await _builds(request).begin(sent.person, wanted)
     except ValidationError as error:
         wrong = {str(item["loc"][0]): said(item["msg"]) for item in error.errors() if item["loc"]}
-        return await _environments(request, sent.person, given=given, wrong=wrong, status=422)
+        return await show_environments(request, sent.person, given=given, wrong=wrong, status=422)
     except RefusedError as error:
         field = "cluster" if error.status == 422 else "repository"
         wrong = {field: f"{error.message}: {error.hint}" if error.hint else error.message}
-        return await _environments(request, sent.person, given=given, wrong=wrong, status=error.status)
+        return await show_environments(request, sent.person, given=given, wrong=wrong, status=error.status)
     return RedirectResponse(f"{PREFIX}builds/{entry.id}{_then(request)}", 303)
 
 
@@ -97,7 +98,7 @@ async def stop(request: Request, build: UUID, sent: Sent) -> Response:
     return RedirectResponse(f"{PREFIX}builds/{build}", 303)
 
 
-async def _environments(
+async def show_environments(
     request: Request,
     person: Person,
     *,
@@ -106,7 +107,9 @@ async def _environments(
     wrong: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> Response:
+    """Show the page of all environments; `given` and `wrong` are a form's fields and what is wrong with them."""
     builds = _builds(request)
+    brought = cast(Brought, request.app.state.brought)
     # an admin's own page too: everybody's are another question
     reader = person.reader.model_copy(update={"everything": False})
     found = cast(Environments, request.app.state.environments)
@@ -127,6 +130,7 @@ async def _environments(
         search=search,
         searchable=bool(search) or max(len(made), len(shared), len(tried)) > SEARCH_FROM,
         shown_max=SHOWN_MAX,
+        files=[(entry, brought.address(entry)) for entry in await brought.all(person)],
         clusters=builds.clusters,
         promotes=person.promotes,
         then=_then(request),

@@ -149,3 +149,22 @@ class EnvironmentList(Message):
     """Environments, newest first."""
 
     environments: list[EnvironmentView]
+
+
+class FilesView(Message):
+    """Files that somebody brought."""
+
+    id: UUID
+    name: str
+    """What people call them."""
+    repository: str
+    """The address that stands for them, for builds."""
+    size: int
+    """Bytes of the archive."""
+    created: datetime
+
+
+class FilesList(Message):
+    """What somebody has brought, newest first."""
+
+    files: list[FilesView]

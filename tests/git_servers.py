@@ -6,7 +6,7 @@ import subprocess  # noqa: TID251 - what git's backend says is bytes
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -37,6 +37,14 @@ class Repository:
         self.git("commit", "--quiet", "--allow-empty", "-m", "a change", at=at)
         return self.git("rev-parse", "HEAD")
 
+    def link(self, path: str, commit: str, url: str) -> None:
+        """Make a folder a submodule, of the next commit."""
+        (self.folder / path).mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".gitmodules").open("a") as file:
+            file.write(f'[submodule "{path}"]\n\tpath = {path}\n\turl = {url}\n')
+        self.git("add", ".gitmodules")
+        self.git("update-index", "--add", "--cacheinfo", f"160000,{commit},{path}")
+
     def git(self, *arguments: str, at: str = "2024-06-01T12:00:00Z", stdin: str = "") -> str:
         """Run git in the repository."""
         person = {"GIT_AUTHOR_NAME": "Ann", "GIT_AUTHOR_EMAIL": "ann@example.org"}
@@ -52,6 +60,8 @@ class GitServer:
     folder: Path
     port: int
     password: str = ""
+    given: list[str] = field(default_factory=list)
+    """What clients said to be let in."""
     refuse: int = 0
     """Status with which everything is answered; 0: what git says."""
 
@@ -92,6 +102,7 @@ class _Answers(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes) -> None:
         given = self.headers.get("Authorization", "")
+        self.served.given.append(given)
         if self.served.refuse:
             self._say(self.served.refuse, {"Location": "http://127.0.0.1:1/elsewhere"}, b"")
         elif self.served.password and not _knows(given, self.served.password):
@@ -138,7 +149,7 @@ class _Answers(BaseHTTPRequestHandler):
 @contextmanager
 def git_server(folder: Path, *, password: str = "", refuse: int = 0) -> Iterator[GitServer]:
     """Serve the repositories below a folder for the length of a block; with a password, to who knows it only."""
-    served = GitServer(folder, 0, password, refuse)
+    served = GitServer(folder, 0, password, refuse=refuse)
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Answers", (_Answers,), {"served": served}))
     server.daemon_threads = True
     served.port = int(server.server_address[1])

@@ -8,8 +8,9 @@ import pytest
 from hubfleet.agent.environments import detect
 from hubfleet.agent.environments.conda import CHANNELS
 from hubfleet.agent.environments.explaining import explained
+from hubfleet.agent.environments.git_failures import failure
 from hubfleet.agent.environments.questions import cut_off
-from hubfleet.agent.environments.repositories import check_address, check_ref, failure
+from hubfleet.agent.environments.repositories import check_address, check_ref
 from hubfleet.agent.environments.specification import Fetched, Own, SourceFile, Specification
 from hubfleet.errors import BuildError
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from hubfleet.agent.environments.fetching import MAX_FILE_BYTES, MAX_FILES
 from hubfleet.agent.environments.specification import Fetched, SourceFile
@@ -28,6 +28,26 @@ class _File(BaseModel):
     included: bool
 
 
+class Submodule(BaseModel):
+    """A folder of a commit that is another repository's commit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f\\]+$")]
+    url: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    """As `.gitmodules` says it; empty: it does not."""
+    commit: _Commit
+    line: Annotated[int, Field(ge=1)] = 1
+    """Where `.gitmodules` says it."""
+
+    @field_validator("path")
+    @classmethod
+    def _within(cls, path: str) -> str:
+        if {"", ".", "..", ".git"} & set(path.lower().split("/")):
+            raise ValueError("it leads out of the repository, or into git's own")
+        return path
+
+
 class Answer(BaseModel):
     """One line of the fetching step."""
 
@@ -45,6 +65,12 @@ class Answer(BaseModel):
     files: Annotated[list[_File], Field(max_length=MAX_FILES)] = []
     code: _Commit | Literal[""] = ""
     packaged: AwareDatetime | Literal[""] = ""
+    submodules: Annotated[list[Submodule], Field(max_length=1000)] = []
+    """Of a commit that is checked out."""
+    size: Annotated[int, Field(ge=0)] = 0
+    """Bytes of its files."""
+    count: Annotated[int, Field(ge=0)] = 0
+    """How many files it has."""
 
     @classmethod
     def of(cls, line: str) -> "Answer":

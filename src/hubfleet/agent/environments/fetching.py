@@ -2,7 +2,8 @@
 
 A program of its own, on the standard library alone: it gets JSON on its standard input and writes JSON lines, `say` for
 each step and last what it found, or what failed. For an environment it checks no tree out; for the files that a server
-gets a copy of it does, without hooks, filters and submodules. It runs nothing of a repository.
+gets a copy of it does, without hooks and filters, and names the submodules, which the agent asks for one by one. It
+runs nothing of a repository.
 """
 
 import json
@@ -23,6 +24,8 @@ MAX_FILES = 50
 MAX_LINKS = 5
 MAX_TREE = 200_000
 """Files of a repository that a server gets a copy of."""
+MAX_SUBMODULES = 100
+_MAX_GIB = 4
 FOLDERS = ("binder", ".binder")
 PACKAGING = ("pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt")
 """Files, in any folder, in which packages say what they depend on."""
@@ -49,6 +52,8 @@ class Git:
         settings += ["http.lowSpeedLimit=1000", "http.lowSpeedTime=30", "fetch.fsckObjects=true"]
         # what old repositories get wrong without harm
         settings += [f"fetch.fsck.{name}=ignore" for name in ("zeroPaddedFilemode", "missingSpaceBeforeDate")]
+        # which nothing here follows; the agent looks at them, and names their line
+        settings += [f"fetch.fsck.{name}=ignore" for name in ("gitmodulesUrl", "gitmodulesPath")]
         settings += [f"http.curloptResolve={pin}" for pin in pins]
         if TOKEN.exists():
             settings.append(f"credential.helper={_CREDENTIAL}")
@@ -89,10 +94,10 @@ def main() -> None:
     git = Git(told["folder"], told["repository"], told.get("pins", []), protocols=protocols)
     if told.get("whole"):
         if told.get("store"):
-            _copy_out(git, told["store"], told["whole"], told["max_bytes"])
+            measured = _copy_out(git, told["store"], told["whole"], told["max_bytes"])
         else:
-            _check_out(git, told["ref"], told["whole"], told["max_bytes"])
-        print(json.dumps({"commit": told["whole"]}))  # noqa: T201 - the answer
+            measured = _check_out(git, told["ref"], told["whole"], told["max_bytes"], told.get("max_files", MAX_TREE))
+        print(json.dumps({"commit": told["whole"], **measured}))  # noqa: T201 - the answer
         return
     if not (Path(told["folder"]) / "HEAD").exists():
         git.run("init", "--quiet", "--bare", step="fetch")
@@ -125,10 +130,10 @@ def _of_a_package(git: Git, commit: str) -> dict[str, str]:
     return {"code": newest("%H", ".", ":(exclude)*.ipynb") or commit, "packaged": packaged}
 
 
-def _check_out(git: Git, ref: str, commit: str, max_bytes: int) -> None:
+def _check_out(git: Git, ref: str, commit: str, max_bytes: int, max_files: int) -> dict[str, object]:
     """Check a commit out, with a history of just itself and its origin, so that its person can go on with git."""
     os.umask(0o022)
-    branch = _branch(git, ref)
+    branch = "" if ref == commit else _branch(git, ref)
     git.run("init", "--quiet", "--template=", f"--initial-branch={branch or 'main'}", step="fetch")
     git.run("remote", "add", "origin", git.address, step="fetch")
     wanted = ["fetch", "--quiet", "--no-tags", "--depth=1", "origin"]
@@ -137,23 +142,23 @@ def _check_out(git: Git, ref: str, commit: str, max_bytes: int) -> None:
         git.run(*wanted, ref, step="fetch")
     if git.run("rev-parse", "FETCH_HEAD^{commit}", step="fetch").decode().strip() != commit:
         fail("moved", ref)
-    _measure(git, commit, max_bytes)
+    measured = _measure(git, commit, max_bytes, max_files)
     if branch:
         git.run("update-ref", f"refs/remotes/origin/{branch}", commit, step="fetch")
         git.run("checkout", "--quiet", "-B", branch, "--track", f"origin/{branch}", step="read")
     else:
         git.run("checkout", "--quiet", "--detach", commit, step="read")
-    if Path(git.folder, ".gitmodules").is_file():
-        say("the repository's submodules are left out")
+    return measured
 
 
-def _copy_out(git: Git, store: str, commit: str, max_bytes: int) -> None:
+def _copy_out(git: Git, store: str, commit: str, max_bytes: int) -> dict[str, object]:
     """Check out what is stored here already: a data set's version, which has no git server to go on with."""
     os.umask(0o022)
     git.run("init", "--quiet", "--template=", "--initial-branch=main", step="fetch")
     git.run("fetch", "--quiet", "--no-tags", "--depth=1", f"file://{store}", f"refs/commits/{commit}", step="fetch")
-    _measure(git, commit, max_bytes)
+    measured = _measure(git, commit, max_bytes, MAX_TREE)
     git.run("checkout", "--quiet", "-B", "main", commit, step="read")
+    return measured
 
 
 def _branch(git: Git, ref: str) -> str:
@@ -164,15 +169,53 @@ def _branch(git: Git, ref: str) -> str:
     return name.removeprefix("refs/heads/") if name.startswith("refs/heads/") and listed.strip() else ""
 
 
-def _measure(git: Git, commit: str, max_bytes: int) -> None:
-    """Refuse what would fill the disk, before any of it is there."""
+def _measure(git: Git, commit: str, max_bytes: int, max_files: int) -> dict[str, object]:
+    """Refuse what would fill the disk, before any of it is there; else return how much it is, and its submodules."""
     size, count = 0, 0
-    with git.lines("ls-tree", "-r", "-l", commit) as lines:
+    inner = {}
+    with git.lines("-c", "core.quotePath=false", "ls-tree", "-r", "-l", commit) as lines:
         for line in lines:
-            told = line.split(b"\t")[0].split()[-1]
-            size, count = size + (int(told) if told.isdigit() else 0), count + 1
-            if size > max_bytes or count > MAX_TREE:
-                fail("huge", f"more than {MAX_TREE} files" if count > MAX_TREE else f"over {max_bytes >> 30} GiB")
+            told, _, path = line.rstrip(b"\n").partition(b"\t")
+            mode, _, entry, length = told.split()
+            size, count = size + (int(length) if length.isdigit() else 0), count + 1
+            if size > max_bytes or count > max_files:
+                fail("huge", f"more than {MAX_TREE} files" if count > max_files else f"over {_MAX_GIB} GiB")
+            if mode == b"160000":
+                inner[path.decode(errors="replace")] = entry.decode()
+                if len(inner) > MAX_SUBMODULES:
+                    fail("huge", f"more than {MAX_SUBMODULES} submodules")
+    return {"size": size, "count": count, "submodules": _submodules(git, commit, inner) if inner else []}
+
+
+def _submodules(git: Git, commit: str, inner: dict[str, str]) -> list[dict[str, object]]:
+    """Return what `.gitmodules` says of a commit's folders that are other repositories' commits."""
+    blob = f"{commit}:.gitmodules"
+    text, listed = "", b""
+    if git.succeeds("cat-file", "-e", blob):
+        if int(git.run("cat-file", "-s", blob, step="read")) > MAX_FILE_BYTES:
+            fail("large", ".gitmodules")
+        text = git.run("cat-file", "blob", blob, step="read").decode(errors="replace")
+        listed = git.run("config", f"--blob={blob}", "-z", "--list", step="gitmodules")
+    known: dict[str, dict[str, str]] = {}
+    for item in listed.decode(errors="replace").split("\0"):
+        name, _, value = item.partition("\n")
+        key = name.rpartition(".")
+        if name.startswith("submodule.") and key[2] in {"path", "url"}:
+            known.setdefault(key[0], {})[key[2]] = value
+    urls = {told["path"].rstrip("/"): told.get("url", "") for told in known.values() if "path" in told}
+    found = []
+    for path, entry in inner.items():
+        url = urls.get(path, "")
+        found.append({"path": path, "url": url, "commit": entry, "line": _line(text, url or path)})
+    outside = [path for path in urls if path not in inner and (".." in path.split("/") or path.startswith(("/", "-")))]
+    if outside:
+        fail("submodule", f".gitmodules:{_line(text, outside[0])}: {outside[0][:200]}")
+    return found
+
+
+def _line(text: str, value: str) -> int:
+    """Return the first line that names a value; 1: none does, as it is written in another way."""
+    return next((n for n, line in enumerate(text.splitlines(), 1) if value and value in line), 1)
 
 
 def _resolve(git: Git, ref: str) -> tuple[str, str]:

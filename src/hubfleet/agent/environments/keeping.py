@@ -75,7 +75,20 @@ def main() -> None:
     keeping = Keeping(told["max_bytes"], told["max_entries"])
     keeping.take(Path(told["prefix"]), to / "prefix", twin=Path(told["plain"]), without=told["marker"])
     keeping.take(Path(told["home"]), to / "files", without=".git")
-    shutil.copytree(Path(told["tree"]) / ".git", to / "files" / ".git", symlinks=True)
+    for own in Path(told["tree"]).rglob(".git"):
+        # the repository's, and those of its submodules
+        path = own.relative_to(told["tree"])
+        _put_back(own, to / "files", path)
+
+
+def _put_back(own: Path, files: Path, path: Path) -> None:
+    """Let a folder be git's own as it was fetched; none where the folder that it was in is gone."""
+    if (files / path.parent).resolve() != files.resolve() / path.parent or not (files / path.parent).is_dir():
+        return
+    if os.path.lexists(files / path):
+        shutil.rmtree(files / path, ignore_errors=True)
+    if not os.path.lexists(files / path):
+        shutil.copytree(own, files / path, symlinks=True)
 
 
 def fail(what: str) -> NoReturn:

@@ -11,15 +11,20 @@ import json
 import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from hubfleet.agent.environments import submodules
 from hubfleet.agent.environments.answers import Answer, Remembered
 from hubfleet.agent.environments.datasets.fetching import DataSets
 from hubfleet.agent.environments.datasets.hosts import Host
+from hubfleet.agent.environments.fetching import MAX_TREE
+from hubfleet.agent.environments.git_failures import failure
 from hubfleet.agent.environments.given import Given
 from hubfleet.agent.environments.specification import Fetched
+from hubfleet.agent.environments.submodules import Wanted
 from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.errors import BuildError, CommandError
 from hubfleet.model.content import REPOSITORY
@@ -138,6 +143,20 @@ class Repositories:
         answer = await self._run(folder, asked, token, say, reads=[store] if stored else [])
         if answer.failed:
             raise failure(answer.failed, answer.detail, repository, ref)
+        if answer.submodules:
+            fetch = partial(self._check_out_inner, folder, say)
+            await submodules.fetch_all(folder, repository, answer, token=token, fetch=fetch, say=say)
+
+    async def _check_out_inner(self, whole: Path, say: Callable[[str], None], wanted: Wanted) -> Answer:
+        """Check a submodule out, within the folder of the whole."""
+        commit, address = wanted.commit, wanted.address
+        asked = {"folder": str(wanted.folder), "repository": address, "ref": commit, "whole": commit}
+        room = {"max_bytes": _MAX_BYTES - wanted.bytes_before, "max_files": MAX_TREE - wanted.files_before}
+        pins = await self._pins(check_address(address))
+        answer = await self._run(whole, {**asked, **room, "pins": pins}, wanted.token, say)
+        if answer.failed and not submodules.not_to_be_had(answer):
+            raise failure(answer.failed, answer.detail, address, commit)
+        return answer
 
     async def _stored(self, folder: Path, repository: str, ref: str, *, token: str, say: Callable[[str], None]) -> str:
         """Return the commit that a ref of a data set, or of what somebody brought, is; empty: git knows the address."""
@@ -267,45 +286,3 @@ def _fetched(answer: Answer, repository: str, ref: str) -> Fetched:
     if answer.failed or not answer.commit:
         raise failure(answer.failed or "fetch", answer.detail, repository, ref)
     return answer.fetched(repository)
-
-
-def failure(step: str, detail: str, repository: str, ref: str) -> BuildError:
-    """Return what a failed step means to the person who asked.
-
-    Args:
-        step: the step of `fetching` that failed.
-        detail: what git, or the step, said.
-        repository: what was asked for.
-        ref: what was asked for.
-    """
-    own = {
-        "ref": (f"{repository} has no branch, tag or commit {ref!r}", "check its spelling, or leave it out"),
-        "missing": (f"there is no {detail} in the repository", "a file that is included must be there"),
-        "large": (f"the file {detail} is larger than 4 MB", "a specification is a short list of packages"),
-        "huge": (f"{repository} holds {detail}, too much for a copy", "ask the operator, or fetch it in a terminal"),
-        "moved": (f"{ref} names another commit by now", "build it again"),
-        "outside": (f"a link or include leads out of the repository: {detail}", "include files of the repository only"),
-    }
-    if step in own:
-        return BuildError(own[step][0], hint=own[step][1])
-    for pattern, message, hint in _GIT_SAYS:
-        if re.search(pattern, detail, re.IGNORECASE):
-            return BuildError(message.format(repository=repository), hint=hint)
-    lines = [line for line in detail.splitlines() if line.startswith(("fatal:", "error:"))] or detail.splitlines()
-    return BuildError(f"git cannot fetch {repository}", hint=lines[-1][:500] if lines else "")
-
-
-_PRIVATE = "check the address; if it is private, give a token that may read it"
-_GIT_SAYS = (
-    (r"could not read (Username|Password)|Authentication failed|HTTP.* (401|403)|error: (401|403)",
-     "{repository} does not exist, or is private", _PRIVATE),
-    (r"repository '.*' not found|error: 404|does not appear to be a git repository|not valid: is this a git",
-     "there is no git repository at {repository}", _PRIVATE),
-    (r"unable to update url base from redirection|error: 30\d",
-     "{repository} sends on to another address", "give the address that it leads to"),
-    (r"Could not resolve host", "the host of {repository} cannot be found", "check the address"),
-    (r"Operation too slow|timed out|Failed to connect|Connection refused|Couldn't connect|Empty reply|Recv failure",
-     "the server of {repository} does not answer", "try again later; nothing was lost"),
-    (r"File size limit exceeded|No space left", "{repository} is too large to fetch here", "ask the operator"),
-    (r"SSL|certificate", "the certificate of {repository} is not trusted", "ask whoever runs that server"),
-)  # fmt: skip

@@ -92,20 +92,43 @@ def update(copy: Path, source: Path, repository: str, commit: str) -> str:
     """
     with _alone(copy):
         recover(copy)
-        before = _copied(copy)
-        if before == commit:
+        known = _copied(copy)
+        if known == commit:
             return "done"
-        _require_peace(copy)
-        last = _git(copy, "rev-parse", "--verify", "--quiet", f"{MERGED}^{{commit}}", check=False) or before
-        if _time(copy, last) > _time(source, commit):
+        if _time(copy, _last_merged(copy) or known) > _time(source, commit):
             return "older"
-        if not _contains(copy, commit):
-            target = _target(copy, source, last, commit)
-            _require_room(copy, target)
-            _merge(copy, target)
-        _add_made(copy, source)
-        _write(copy / ".git" / COPY_OF, f"{repository}\n{commit}\n")
+        _bring(copy, source, repository, commit, known)
         return "done"
+
+
+def _bring(copy: Path, source: Path, repository: str, commit: str, known: str) -> None:
+    """Merge a commit into a copy of another one, and its submodules' into theirs."""
+    _require_peace(copy)
+    last = _last_merged(copy) or known
+    inner = _links(copy, last)
+    if not _contains(copy, commit):
+        target = _target(copy, source, last, commit)
+        _require_room(copy, target)
+        _merge(copy, target)
+    _add_made(copy, source)
+    for path, wanted in _links(source, commit).items():
+        if (source / path / ".git").is_dir():
+            _bring_inner(copy / path, source / path, wanted, inner.get(path, ""))
+    _write(copy / ".git" / COPY_OF, f"{repository}\n{commit}\n")
+
+
+def _bring_inner(copy: Path, source: Path, commit: str, before: str) -> None:
+    """Merge a submodule's commit into its folder, or copy it where there is none."""
+    if (copy / ".git").is_dir():
+        recover(copy)
+        known = _copied(copy) if (copy / ".git" / COPY_OF).exists() else before or _git(copy, "rev-parse", "HEAD")
+        if known != commit:
+            _bring(copy, source, "a submodule", commit, known)
+    elif not os.path.lexists(copy) or (copy.is_dir() and not copy.is_symlink() and not list(copy.iterdir())):
+        beside = copy.with_name(f".{copy.name}.hubfleet")
+        shutil.rmtree(beside, ignore_errors=True)
+        shutil.copytree(source, beside, symlinks=True)
+        beside.rename(copy)
 
 
 def recover(copy: Path) -> None:
@@ -186,6 +209,12 @@ def _steps(copy: Path, target: str) -> Iterator[str]:
             note(deleted=_names(_git(copy, "ls-files", "--deleted", "-z")))
             yield from super().reset_deleted_files()
             note()
+
+        def commit_all(self) -> Iterator[str]:
+            # which commits submodules are at is for upstream to say: their folders have histories of their own
+            links = [f":(exclude,literal){path}" for path in _links(copy, "HEAD")]
+            yield _git(copy, "add", "--update", "--", ".", *links)
+            yield _git(copy, "commit", "--quiet", "--allow-empty", "-m", "Automatic commit by nbgitpuller")
 
         def merge(self) -> Iterator[str]:
             note(merging=True)
@@ -280,10 +309,23 @@ def _time(folder: Path, commit: str) -> int:
     return int(_git(folder, "show", "-s", "--format=%ct", commit))
 
 
+def _last_merged(copy: Path) -> str:
+    return _git(copy, "rev-parse", "--verify", "--quiet", f"{MERGED}^{{commit}}", check=False)
+
+
 def _blobs(copy: Path, commit: str) -> dict[str, str]:
+    return _tree(copy, commit, "blob")
+
+
+def _links(copy: Path, commit: str) -> dict[str, str]:
+    """Return the submodules of a commit."""
+    return _tree(copy, commit, "commit")
+
+
+def _tree(copy: Path, commit: str, kind: str) -> dict[str, str]:
     lines = [line for line in _git(copy, "ls-tree", "-r", "-z", commit).split("\0") if line]
     told = [(path, what.split()) for what, _, path in (line.partition("\t") for line in lines)]
-    return {path: what[2] for path, what in told if what[1] == "blob"}
+    return {path: what[2] for path, what in told if what[1] == kind}
 
 
 def _blob(copy: Path, path: str) -> str:

@@ -49,7 +49,14 @@ class Repository:
         """Run git in the repository."""
         person = {"GIT_AUTHOR_NAME": "Ann", "GIT_AUTHOR_EMAIL": "ann@example.org"}
         person |= {"GIT_COMMITTER_NAME": "Ann", "GIT_COMMITTER_EMAIL": "ann@example.org"}
-        variables = {**os.environ, **person, "GIT_AUTHOR_DATE": at, "GIT_COMMITTER_DATE": at, "HOME": "/nonexistent"}
+        variables = {
+            **os.environ,
+            **person,
+            "GIT_AUTHOR_DATE": at,
+            "GIT_COMMITTER_DATE": at,
+            "HOME": "/nonexistent",
+            "GIT_CONFIG_NOSYSTEM": "1",
+        }
         return process.run(["git", "-C", str(self.folder), *arguments], env=variables, stdin=stdin).stdout.strip()
 
 

@@ -195,6 +195,18 @@ async def test_hostile_trees_harm_nobody(portal: AgentClient, program: AgentProg
         assert "Error" in await fay.run("try: print(open('hostile/out').read())\nexcept OSError as e: print(repr(e))")
 
 
+async def test_files_of_lfs_are_named(portal: AgentClient, git: GitServer) -> None:
+    """With what they would hold; what only says that it is one is a file like any other."""
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 3145728\n"
+    marked = {".gitattributes": "*.bin filter=lfs\n", "not.bin": "data\n", "other.txt": pointer}
+    repository = git.repository("lfs", {**marked, "tide ä.bin": pointer, "b/wave.bin": pointer})
+    build = await built(portal, repository.url)
+    told = await said(portal, build)
+    assert build.content is not None
+    why = "b/wave.bin, tide ä.bin stay pointers of Git LFS (6.0 MiB), as builds do not fetch from LFS servers"
+    assert why in told, told
+
+
 async def test_a_repository_that_is_too_large_still_gives_its_environment(portal: AgentClient, git: GitServer) -> None:
     """Its files are not copied, which the build says with the reason."""
     repository = git.repository("bomb")

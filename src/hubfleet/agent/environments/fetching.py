@@ -25,6 +25,9 @@ MAX_LINKS = 5
 MAX_TREE = 200_000
 """Files of a repository that a server gets a copy of."""
 MAX_SUBMODULES = 100
+_POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\n(?:.*\n)*?size ([0-9]{1,18})\n")
+"""https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md"""
+_POINTER_MAX = 1024
 _MAX_GIB = 4
 FOLDERS = ("binder", ".binder")
 PACKAGING = ("pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt")
@@ -62,9 +65,10 @@ class Git:
         self.folder = folder
         self.address = address
 
-    def run(self, *arguments: str, step: str) -> bytes:
-        """Run one command and return what it wrote; ends the program where it fails."""
-        done = subprocess.run([*self._command, *arguments], env=self._environment, capture_output=True, check=False)
+    def run(self, *arguments: str, step: str, given: bytes = b"") -> bytes:
+        """Run one command on what is given and return what it wrote; ends the program where it fails."""
+        command = [*self._command, *arguments]
+        done = subprocess.run(command, env=self._environment, input=given, capture_output=True, check=False)
         if done.returncode:
             fail(step, done.stderr.decode(errors="replace"))
         return done.stdout
@@ -148,7 +152,28 @@ def _check_out(git: Git, ref: str, commit: str, max_bytes: int, max_files: int) 
         git.run("checkout", "--quiet", "-B", branch, "--track", f"origin/{branch}", step="read")
     else:
         git.run("checkout", "--quiet", "--detach", commit, step="read")
+    _tell_of_pointers(git)
     return measured
+
+
+def _tell_of_pointers(git: Git) -> None:
+    """Name the files of Git LFS, of which the copy has pointers only.
+
+    git-lfs is not run: it connects to whatever a stranger's `.lfsconfig` and server name, which nobody has judged.
+    """
+    listed = git.run("ls-files", "-z", step="read")
+    asked = git.run("check-attr", "-z", "--stdin", "filter", step="read", given=listed).split(b"\0")
+    found = []
+    for path in [os.fsdecode(path) for path, value in zip(asked[::3], asked[2::3], strict=False) if value == b"lfs"]:
+        file = Path(git.folder, path)
+        if file.is_file() and not file.is_symlink() and file.stat().st_size <= _POINTER_MAX:
+            size = _POINTER.match(file.read_bytes())
+            found += [(path, int(size[1]))] if size else []
+    if found:
+        names = ", ".join("".join(c if c.isprintable() else "?" for c in path)[:100] for path, _ in found[:3])
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        whole = sum(size for _, size in found) / 1024**2
+        say(f"{names}{more} stay pointers of Git LFS ({whole:,.1f} MiB), as builds do not fetch from LFS servers")
 
 
 def _copy_out(git: Git, store: str, commit: str, max_bytes: int) -> dict[str, object]:

@@ -102,6 +102,28 @@ def stop_all(visitor: Visitor) -> None:
         expect(stops).to_have_count(left, timeout=30_000)
 
 
+def test_files_of_ones_own_become_an_environment_and_a_folder(someone: Callable[..., Visitor], tmp_path: Path) -> None:
+    """Chosen on the page, built, and there in the server that is started with them."""
+    (tmp_path / "requirements.txt").write_text("six==1.15.0\n")
+    (tmp_path / "one.ipynb").write_text(NOTEBOOK)
+    visitor = someone("ocean")
+    visitor.sign_in("sam", to="/services/portal/")
+    page = visitor.page
+    page.get_by_label("Files", exact=True).set_input_files([tmp_path / "requirements.txt", tmp_path / "one.ipynb"])
+    page.get_by_label("What to call them").fill("My first")
+    page.get_by_role("button", name="Bring and build").click()
+    expect(page.get_by_role("heading", name="Your environment is ready")).to_be_visible(timeout=180_000)
+    page.get_by_role("button", name="Start a server with it").click()
+    page.get_by_label("In my home").check()
+    visitor.start()
+    expect(page).to_have_url(re.compile(r"/user/sam/my-first-[0-9a-f]{4}/lab/"))
+    visitor.open_file("one.ipynb")
+    visitor.menu("Run", "Run All Cells")
+    outputs = page.locator(".jp-Notebook:visible .jp-OutputArea-output")
+    expect(outputs.filter(has_text="six is 1.15.0")).to_be_visible(timeout=60_000)
+    stop_all(visitor)
+
+
 def test_a_build_that_cannot_be_made_says_what_to_do(someone: Callable[..., Visitor], tmp_path: Path) -> None:
     """The page names what the repository asks for, and what can be had."""
     with git_server(tmp_path) as git:

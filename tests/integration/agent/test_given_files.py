@@ -14,7 +14,7 @@ from hubfleet.errors import RefusedError
 from hubfleet.protocol.builds import BuildState
 from hubfleet.protocol.client import AgentClient
 from hubfleet.protocol.files import MAX_FILES, GivenAnswer, GivenFiles
-from integration.agent.test_data_sets import built, files_of
+from integration.agent.test_data_sets import built, files_of, said
 
 pytestmark = [pytest.mark.integration, pytest.mark.anyio]
 
@@ -106,7 +106,7 @@ async def test_a_hub_brings_nothing_to_another(program: AgentProgram, portal: Ag
 
 
 @pytest.mark.parametrize(
-    ("archive", "said"),
+    ("archive", "reason"),
     [
         (b"PK but no archive", "this is no zip archive"),
         (packed({}), "the archive holds no files"),
@@ -117,10 +117,12 @@ async def test_a_hub_brings_nothing_to_another(program: AgentProgram, portal: Ag
     ],
     ids=["none", "empty", "up", "root", "many", "large"],
 )
-async def test_what_cannot_be_taken_is_refused_with_the_reason(portal: AgentClient, archive: bytes, said: str) -> None:
+async def test_what_cannot_be_taken_is_refused_with_the_reason(
+    portal: AgentClient, archive: bytes, reason: str
+) -> None:
     """And another try with the same address may succeed."""
     name = f"refused-{hashlib.sha256(archive).hexdigest()[:8]}"
-    with pytest.raises(RefusedError, match=said) as error:
+    with pytest.raises(RefusedError, match=reason) as error:
         await give(portal, name, archive)
     assert error.value.status == 422
     assert (await give(portal, name, packed(FILES))).commit
@@ -130,6 +132,8 @@ async def test_links_and_gits_own_files_are_left_out(portal: AgentClient) -> Non
     archive = packed({**FILES, ".git/config": "[core]"}, links={"all": "/etc/passwd"})
     answer = await give(portal, "links", archive)
     assert answer.left_out == [".git/config (git's own)", "all (a link or device)"]
+    lines = await said(portal, await built(portal, f"{HERE}/links"))
+    assert {f"left out: {what}" for what in answer.left_out} <= set(lines)
 
 
 async def test_an_archive_that_is_too_large_is_not_read(portal: AgentClient) -> None:

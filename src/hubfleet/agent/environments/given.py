@@ -59,10 +59,10 @@ class Given:
         """
         self._workshop = workshop
 
-    def commit(self, store: Path) -> str:
-        """Return the commit that is in a store; empty: nobody brought anything there."""
+    def found(self, store: Path) -> GivenAnswer | None:
+        """Return what is in a store; None: nobody brought anything there."""
         mark = _read(store)
-        return mark.commit if mark else ""
+        return GivenAnswer(commit=mark.commit, left_out=mark.left_out) if mark else None
 
     async def put(self, store: Path, files: GivenFiles, archive: bytes) -> GivenAnswer:
         """Store an archive; the same again is the same commit.

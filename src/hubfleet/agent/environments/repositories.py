@@ -160,11 +160,13 @@ class Repositories:
 
     async def _stored(self, folder: Path, repository: str, ref: str, *, token: str, say: Callable[[str], None]) -> str:
         """Return the commit that a ref of a data set, or of what somebody brought, is; empty: git knows the address."""
-        given = await asyncio.to_thread(self._given.commit, folder)
-        if given:
-            if ref not in {"HEAD", "main", given}:
+        given = await asyncio.to_thread(self._given.found, folder)
+        if given is not None:
+            if ref not in {"HEAD", "main", given.commit}:
                 raise failure("ref", "", repository, ref)
-            return given
+            for what in given.left_out:
+                say(f"left out: {what}")
+            return given.commit
         if not self._datasets.may_have(repository, token=token):
             return ""
         exact = ref if _COMMIT.fullmatch(ref) else ""

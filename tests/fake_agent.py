@@ -51,6 +51,9 @@ class FakeSoftware:
     async def prefix(self, environment: str, progress: object) -> Path:
         return Path("/software")
 
+    def layer(self, environment: str) -> None:
+        """Nothing lies over the system."""
+
 
 @dataclass
 class World:

@@ -77,6 +77,28 @@ def test_a_link_opens_a_notebook_beside_what_runs_and_others_may_open_it_too(
     stop_all(second)
 
 
+def test_a_newer_commit_comes_into_the_same_folder(someone: Callable[..., Visitor], tmp_path: Path) -> None:
+    """Who starts from the link again finds what is new, and what they had changed, in the folder that they know."""
+    visitor = someone("ocean")
+    visitor.sign_in("sam")
+    with git_server(tmp_path) as git:
+        files = {"requirements.txt": "six==1.15.0\n", "sub/one.ipynb": NOTEBOOK, "a.txt": "theirs"}
+        repository = git.repository("tides", files)
+        link = f"/services/binder/v2/git/{quote(repository.url, safe='')}/main?labpath=sub/one.ipynb"
+        visitor.open(link)
+        follow(visitor, repository.url, where="In my home")
+        visitor.run_cell("print('wrote', open('../a.txt', 'w').write('mine'))")
+        outputs = visitor.page.locator(".jp-Notebook:visible .jp-OutputArea-output")
+        expect(outputs.filter(has_text="wrote 4")).to_be_visible()
+        stop_all(visitor)
+        repository.commit({"b.txt": "new"})
+        visitor.open(link)
+        follow(visitor, repository.url, where="In my home")
+    visitor.run_cell("print('found', open('../a.txt').read(), open('../b.txt').read())")
+    expect(outputs.filter(has_text="found mine new")).to_be_visible()
+    stop_all(visitor)
+
+
 def follow(visitor: Visitor, repository: str, *, where: str) -> None:
     """Go on from a link's form to a notebook that ran."""
     page = visitor.page

@@ -82,6 +82,7 @@ async def make_environments(settings: AgentSettings, store: Store) -> Environmen
         workshop=workshop,
         indexes=settings.indexes,
         channels=settings.channels or CHANNELS,
+        debian=settings.debian,
     )
     return Environments(builder, base_lock=lock, contents=_contents(settings, workshop))
 
@@ -124,7 +125,8 @@ def make_tidying(settings: AgentSettings, environments: Environments, store: Sto
 
     async def in_use() -> frozenset[str]:
         live = await store.run(lambda tables: tables.servers(live=True))
-        return frozenset({environments.base_digest, *(record.request.environment for record in live)})
+        wanted = {environments.base_digest, *(record.request.environment for record in live)}
+        return frozenset({*wanted, *filter(None, map(environments.layer_digest, wanted))})
 
     return Tidying(
         environments.builder,
@@ -147,6 +149,9 @@ class NoSoftware:
     async def prefix(self, environment: str, progress: object) -> Path:
         """Return any folder."""
         return Path(sys.prefix)
+
+    def layer(self, environment: str) -> None:
+        """Nothing lies over the system."""
 
 
 def _for_servers(environment: Mapping[str, str]) -> dict[str, str]:

@@ -37,6 +37,9 @@ class Software(Protocol):
             LaunchError: it cannot be made here.
         """
 
+    def layer(self, environment: str) -> Path | None:
+        """Return what lies over the system for an environment that is made; None: nothing. Blocks."""
+
 
 class Places:
     """Turns a record into a launch request, making what must be there."""
@@ -105,6 +108,7 @@ class Places:
             hub_url=f"http://{hub.address}:{hub.port}",
             environment=environment.prefix if environment else None,
             environment_seen_at=environment.seen_at if environment else None,
+            layer=await asyncio.to_thread(self._software.layer, wanted),
             content=content,
             start_script="" if content is None else await asyncio.to_thread(script, content, "start"),
         )

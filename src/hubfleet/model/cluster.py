@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from hubfleet.model.base import StrictModel
 from hubfleet.model.data_hosts import DataHost
+from hubfleet.model.debian import DebianMirror
 from hubfleet.model.text import ChannelName, PackageIndex, ServerAddress, Title, WebAddress, wrong
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
@@ -108,6 +109,8 @@ class ClusterFile(StrictModel):
     that name none. Empty: conda-forge, bioconda, pytorch and nvidia from https://conda.anaconda.org. Given, it replaces
     them all, so that a cluster with mirrors asks nobody else. `defaults` and `anaconda` stand for the first channel, as
     Anaconda's terms ask most universities for a licence, unless they are named here too."""
+    debian: tuple[DebianMirror, ...] = ()
+    """Where packages of an apt.txt are from; empty: where the machine's own apt has them from."""
     git_hosts: tuple[ServerAddress, ...] = ()
     """Hosts of git servers with private addresses that builds may fetch from; others of that kind are refused."""
     data_hosts: dict[ServerAddress, DataHost] = {}

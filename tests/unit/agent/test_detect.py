@@ -11,7 +11,7 @@ from hubfleet.agent.environments.explaining import explained
 from hubfleet.agent.environments.git_failures import failure
 from hubfleet.agent.environments.questions import cut_off
 from hubfleet.agent.environments.repositories import check_address, check_ref
-from hubfleet.agent.environments.specification import Fetched, Own, SourceFile, Specification
+from hubfleet.agent.environments.specification import Debian, Fetched, Own, SourceFile, Specification
 from hubfleet.errors import BuildError
 
 JUNE = datetime(2024, 6, 1, tzinfo=UTC)
@@ -83,11 +83,34 @@ def test_nothing_is_nothing() -> None:
     assert (found.paths, found.changed) == ([], None)
 
 
-@pytest.mark.parametrize("name", ["conda-lock_yml", "Dockerfile", "apt_txt"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "conda-lock_yml",
+        "Dockerfile",
+        "default_nix",
+        "manifest_scm",
+        "Project_toml",
+        "REQUIRE",
+        "install_R",
+        "DESCRIPTION",
+    ],
+)
 def test_what_is_not_honoured_is_named(name: str) -> None:
     """Neither is a part of a specification left out without a word."""
     with pytest.raises(BuildError, match=name.replace("_", r"\.")):
         specification(repository(**{name: "x"}))
+
+
+def test_debian_packages_go_with_any_list_and_alone() -> None:
+    """The file counts for the date as all others."""
+    beside = SourceFile("binder/apt.txt", "tree\n", JUNE)
+    lists = {"requirements.txt": "numpy\n", "environment.yml": "dependencies: [numpy]\n", "": ""}
+    for name, text in lists.items():
+        files = [SourceFile(f"binder/{name}", text, MAY)] if name else []
+        found = specification(Fetched("c" * 40, "binder", [*files, beside]))
+        assert found.debian == (Debian("tree", "", "line 1 of binder/apt.txt"),)
+        assert (found.paths[-1], found.changed) == ("binder/apt.txt", JUNE)
 
 
 @pytest.mark.parametrize(

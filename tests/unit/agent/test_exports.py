@@ -132,3 +132,16 @@ async def test_what_a_post_build_did_is_said_to_be_missing(exports: Exports, for
     text = await _one(exports, lock, form)
     assert f"# Without what the postBuild of {REPOSITORY} at {COMMIT}" in text
     assert "setpriv" in _recipe(lock)["Dockerfile"]
+
+
+async def test_debian_packages_are_named_and_installed_in_their_versions(exports: Exports) -> None:
+    """Formats of packages alone say what is missing; a container is of the same release of Debian."""
+    lines = f"apt-release:debian-bookworm-amd64\napt-system:curl\napt:tree=2.1.0-1:amd64{HASH}\n"
+    text = await _one(exports, lines + PYPI, ExportFormat.REQUIREMENTS)
+    assert "# Without Debian's packages (debian-bookworm-amd64): curl tree=2.1.0-1\n" in text
+    assert "apt" not in text.partition("tree=")[2]
+    docker = _recipe(lines + PYPI)["Dockerfile"]
+    assert "-slim-bookworm\n" in docker
+    assert "--allow-downgrades curl tree=2.1.0-1 &&" in docker
+    ubuntu = _recipe((lines + PYPI).replace("debian-bookworm", "ubuntu-noble"))["Dockerfile"]
+    assert "-slim\n" in ubuntu

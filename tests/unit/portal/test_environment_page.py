@@ -7,7 +7,7 @@ import pytest
 
 from hubfleet.errors import RefusedError
 from hubfleet.model.content import Content
-from hubfleet.portal.features.builds.packages import Package, packages, sources
+from hubfleet.portal.features.builds.packages import Package, made_anew, packages, sources
 from hubfleet.protocol.exports import ExportFormat, ExportRequest
 from hubfleet.testing.builds import LOCK
 from portals import PORTAL, Running, World
@@ -22,12 +22,14 @@ def test_a_lock_is_read_by_names() -> None:
     lock = (
         f"conda:conda-forge/linux-64/r-base-4.4.2-hc737e89_2.conda{HASH}\n"
         f"conda:bioconda/noarch/bwa-mem2-2.2.tar-0.tar.bz2{HASH}\n"
+        f"apt-release:debian-bookworm-amd64\napt-system:curl\napt:openssh-client=1:9.2p1-2:amd64{HASH}\n"
         f"Numpy==2.3.0{HASH}{HASH}\nhttpx[http2]==0.28.1 ; python_version >= '3.9'{HASH}\nwhatever\n"
     )
     assert packages(lock) == [
         Package("bwa-mem2", "2.2.tar", "bioconda"),
         Package("httpx", "0.28.1", "PyPI"),
         Package("Numpy", "2.3.0", "PyPI"),
+        Package("openssh-client", "1:9.2p1-2", "Debian"),
         Package("r-base", "4.4.2", "conda-forge"),
     ]
     assert [package.name for package in packages(lock, search="NUM")] == ["Numpy"]
@@ -40,6 +42,8 @@ def test_a_lock_is_read_by_names() -> None:
         (["conda-forge", "bioconda", "PyPI", "PyPI"], ["binder/environment.yml"], "bioconda, conda-forge and PyPI"),
         (["conda-forge"], ["environment.yml"], "conda-forge"),
         (["PyPI"], ["binder/environment.yaml", "more.txt"], "PyPI, in place of conda channels"),
+        (["PyPI", "Debian"], ["environment.yml", "apt.txt"], "PyPI, in place of conda channels and Debian"),
+        (["conda-forge", "PyPI", "Debian"], ["environment.yml"], "conda-forge, PyPI and Debian"),
         ([], [], ""),
     ],
 )
@@ -89,6 +93,13 @@ async def test_what_its_lock_does_not_pin_is_said(portal: Running, own: int, ran
     assert all(sentence in page for sentence in said)
     assert ("builds it anew" in page, "runs it anew" in page) == (bool(own), ran)
     assert "1 package." in page
+
+
+def test_where_debian_packages_make_the_same_weaker_is_said() -> None:
+    """Which system they were chosen for, and that archives forget."""
+    (said,) = made_anew(f"apt-release:debian-bookworm-amd64\napt:tree=2:amd64{HASH}\n{LOCK}")
+    assert "a cluster with debian-bookworm-amd64 lacked" in said
+    assert "drop old versions" in said
 
 
 async def test_many_packages_can_be_searched(portal: Running) -> None:

@@ -7,7 +7,7 @@ build asked for again after a crash of the agent costs what was not done yet.
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from posixpath import basename
 
@@ -208,11 +208,11 @@ class Builds:
         if not specification.files:
             return ""
         self._change(run, BuildState.RESOLVING, "choosing versions")
-        owning = await self._owning(run, files) if specification.own else None
-        answer = await choosing.answer(
-            self._resolver, specification, run.request, lambda text: self._say(run, text), owning
-        )
-        lock, until = answer.lock, answer.question.until
+        layers, say = self._environments.builder.layers, partial(self._say, run)
+        debian = await choosing.debian(self._resolver, layers, specification, run.request, say)
+        owning = replace(await self._owning(run, files), debian=debian) if specification.own else None
+        answer = await choosing.answer(self._resolver, specification, run.request, say, owning)
+        lock, until = locks.canonical(answer.lock + debian), answer.question.until
         if run.post_build:
             lock = locks.with_post_build(lock, locks.PostBuild(run.request.repository, run.build.commit))
         run.build = run.build.model_copy(
@@ -278,7 +278,8 @@ class Builds:
         made = await asyncio.to_thread(
             Realised.at, await self._environments.prefix(run.build.digest, partial(self._tell, run))
         )
-        run.way = "; ".join(filter(None, (run.way, made.note)))
+        of_debian = await asyncio.to_thread(self._environments.builder.layers.note, locks.debian(lock))
+        run.way = "; ".join(filter(None, (run.way, made.note, of_debian)))
 
     def _fail(self, run: _Run, error: HubfleetError) -> None:
         self._change(run, BuildState.FAILED, error.message, hint=error.hint)

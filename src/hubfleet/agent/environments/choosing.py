@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from hubfleet.agent.environments import locks
 from hubfleet.agent.environments.conda import ChannelsAwayError
+from hubfleet.agent.environments.layers import Layers
 from hubfleet.agent.environments.owning import Owning
 from hubfleet.agent.environments.questions import Question
 from hubfleet.agent.environments.resolve import Resolver
@@ -34,7 +35,7 @@ class Answer:
 async def answer(
     resolver: Resolver, specification: Specification, request: BuildRequest, say: Say, owning: Owning | None = None
 ) -> Answer:
-    """Choose versions.
+    """Choose versions, Debian's apart.
 
     Args:
         resolver: knows earlier answers.
@@ -61,6 +62,22 @@ async def answer(
         return await _asked(resolver, specification, request, say, owning, of_pypi=True, way=way)
     except BuildError as error:
         raise BuildError(f"conda's channels cannot be reached, and {error.message}", hint=error.hint) from error
+
+
+async def debian(
+    resolver: Resolver, layers: Layers, specification: Specification, request: BuildRequest, say: Say
+) -> str:
+    """Return lines of the lock for what a repository asks of Debian; empty: it asks for nothing.
+
+    Raises:
+        BuildError: it cannot be had, with apt's explanation.
+    """
+    if not specification.debian:
+        return ""
+    say(f"choosing Debian packages for {', '.join(item.name for item in specification.debian[:10])}")
+    lines = await resolver.debian(request.hub, specification.debian, layers)
+    say(f"{len(locks.debian_packages(lines))} Debian packages were chosen, the newest of {locks.debian_release(lines)}")
+    return lines
 
 
 async def _asked(

@@ -17,7 +17,7 @@ from pathlib import Path
 from hubfleet._kit import process
 from hubfleet._kit.files import locked
 from hubfleet._kit.process import Finished
-from hubfleet.agent.environments.workshop import Workshop
+from hubfleet.agent.environments.workshop import System, Workshop
 from hubfleet.agent.homes.usage import used_bytes
 from hubfleet.agent.launchers import sandbox
 from hubfleet.agent.launchers.sandbox import HOME
@@ -72,6 +72,8 @@ class Task:
     """Folders besides its home that it may write: path inside -> folder."""
     texts: Mapping[str, str] = field(default_factory=dict)
     stdin: str = ""
+    system: System | None = None
+    """What it may write of the system."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ class Confined:
             texts={**sandbox.accounts(1000 if uid is None else uid, {}), **task.texts},
             stdin=task.stdin,
             network=False,
+            system=task.system,
             timeout_s=limits.time_s,
             check=False,
         )

@@ -32,6 +32,9 @@ def files(asked: ExportRequest, lock: str, base_lock: str, python: str) -> dict[
         # what git cannot fetch is put beside, as what needs a token
         asked = asked.model_copy(update={"private": True})
     image = PYTHON_IMAGE.format(python=".".join(python.split(".")[:2]))
+    distribution, _, rest = locks.debian_release(lock).partition("-")
+    if distribution == "debian":
+        image += f"-{rest.rpartition('-')[0]}"
     of_pypi, of_channels = locks.requirements(lock), locks.conda_packages(lock)
     found = {"base.txt": locks.requirements(locks.canonical(base_lock)), "environment.txt": of_pypi}
     if of_channels:
@@ -62,7 +65,7 @@ def files(asked: ExportRequest, lock: str, base_lock: str, python: str) -> dict[
 def _steps(asked: ExportRequest, lock: str) -> list[str]:
     """Return what is run as root, after all files are there."""
     pip = f"{_BASE}/bin/pip"
-    steps = ["useradd --create-home --uid 1000 --shell /bin/bash jovyan"]
+    steps = ["useradd --create-home --uid 1000 --shell /bin/bash jovyan", *_of_debian(lock)]
     if asked.content and not asked.private:
         steps += [
             "apt-get update && apt-get install -y --no-install-recommends ca-certificates git "
@@ -94,6 +97,17 @@ def _steps(asked: ExportRequest, lock: str) -> list[str]:
             f"PATH={_ENVIRONMENT}/bin:$PATH ./$script; fi; done",
         ]
     return steps
+
+
+def _of_debian(lock: str) -> list[str]:
+    """Return what installs Debian packages in the lock's versions, as long as the archives have them."""
+    names = [*locks.of_system(lock), *(f"{item.name}={item.version}" for item in locks.debian_packages(lock))]
+    if not names:
+        return []
+    return [
+        "apt-get update && apt-get install -y --no-install-recommends --allow-downgrades "
+        f"{' '.join(map(shlex.quote, names))} && rm -rf /var/lib/apt/lists/*"
+    ]
 
 
 def _own(lock: str) -> list[str]:

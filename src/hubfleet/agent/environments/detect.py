@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from posixpath import basename, dirname, join, normpath
 
 from hubfleet.agent.environments import (
+    apt_file,
     environment_file,
     fetching,
     locks,
@@ -32,12 +33,11 @@ NOT_YET = {
     "REQUIRE": "Julia requirements",
     "install.R": "R packages",
     "DESCRIPTION": "R packages",
-    "apt.txt": "Debian packages",
 }
 """What is right to have in a repository and cannot be honoured here yet, by file, in words for people."""
 POST_BUILD = "postBuild"
 """Runs on what the others ask for, and is not read here."""
-NAMES = (*environment_file.NAMES, *python_formats.NAMES, runtime_file.NAME, POST_BUILD, *NOT_YET)
+NAMES = (*environment_file.NAMES, *python_formats.NAMES, runtime_file.NAME, apt_file.NAME, POST_BUILD, *NOT_YET)
 """All files to look for."""
 _OPTION = re.compile(r"^\s*(-{1,2}[A-Za-z][\w-]*)")
 _OPTIONS = ("-r", "-c", "--requirement", "--constraint", "-e", "--editable")
@@ -73,6 +73,15 @@ def specification(fetched: Fetched, here: Here, export: python_locks.Export) -> 
                 f"{what}, which {found[name].path} asks for, cannot be had on this cluster yet",
                 hint="packages that an environment.yml or a requirements.txt names can be installed",
             )
+    apt = found.get(apt_file.NAME)
+    told = _of_packages(fetched, found, here, export)
+    return replace(told, files=[*told.files, apt], debian=apt_file.parse(apt.text, apt.path)) if apt else told
+
+
+def _of_packages(
+    fetched: Fetched, found: Mapping[str, SourceFile], here: Here, export: python_locks.Export
+) -> Specification:
+    """Return what follows from the lists of packages, Debian's apart."""
     known = {file.path: file for file in fetched.files}
     # runtime.txt and all below do not count beside it, as with repo2docker
     conda = next((found[name] for name in environment_file.NAMES if name in found), None)

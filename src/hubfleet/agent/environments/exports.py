@@ -102,6 +102,9 @@ class Exports:
 def _said(lock: str) -> str:
     """Return a comment on what the packages alone do not bring along."""
     lines = [f"# The packages of environment {locks.digest(lock)[:12]}."]
+    of_debian = [*locks.of_system(lock), *(f"{item.name}={item.version}" for item in locks.debian_packages(lock))]
+    if of_debian:
+        lines.append(f"# Without Debian's packages ({locks.debian_release(lock)}): {' '.join(of_debian)}")
     for item in locks.own(lock):
         folder = f"#subdirectory={item.folder}" if item.folder else ""
         lines.append(f"# Without what the repository is itself: git+{item.repository}@{item.commit}{folder}")

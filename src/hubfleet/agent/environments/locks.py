@@ -4,6 +4,10 @@ A line is either a package of PyPI, `numpy==2.4.6 --hash=sha256:…`, or one of 
 `conda:conda-forge/linux-64/numpy-2.4.6-py313h0_0.conda --hash=sha256:…`. Of a channel only its name is there, so that
 each cluster takes the same package from its own mirror, and a lock can lead to no other address.
 
+What is of Debian stands first: `apt-release:debian-bookworm-amd64`, of which release all of it is, a line
+`apt:graphviz=2.42.2-7:amd64 --hash=sha256:…` for each package that the cluster's own system lacks, and
+`apt-system:curl` for what was asked for and is there already.
+
 `own:https://HOST/PATH@COMMIT#FOLDER` says that a repository is a package itself, or has one in a folder. What
 `build:hatchling==1.27.0 --hash=sha256:…` names builds it, with whatever the environment has of conda; it is not in the
 environment itself. A last line, `postbuild:https://HOST/PATH@COMMIT`, says that a repository's `postBuild` ran on all
@@ -29,11 +33,19 @@ _CONDA = re.compile(
     re.ASCII,
 )
 
+_DEBIAN_NAME = r"(?P<name>[a-z0-9][a-z0-9+.-]+)"
+_DEBIAN = re.compile(
+    rf"apt:{_DEBIAN_NAME}=(?P<version>[0-9][A-Za-z0-9.+:~-]*):(?P<architecture>[a-z0-9-]+)"
+    r" --hash=sha256:(?P<sha256>[0-9a-f]{64})"
+)
+_RELEASE = re.compile(r"apt-release:(?P<release>[a-z0-9.]+-[a-z0-9.]+-[a-z0-9]+)")
+_SYSTEM = re.compile(rf"apt-system:{_DEBIAN_NAME}")
 _ADDRESS = r"(?P<repository>https?://\S{1,2000})@(?P<commit>[0-9a-f]{40})"
 _OWN = re.compile(rf"own:{_ADDRESS}(?:#(?P<folder>(?!\.\.?(?:/|$))[^/\s]+(?:/(?!\.\.?(?:/|$))[^/\s]+)*))?")
 _POST_BUILD = re.compile(rf"postbuild:{_ADDRESS}")
 _BUILD = "build:"
-_KINDS = ("conda:", "", _BUILD, "own:", "postbuild:")
+_APT = ("apt-release:", "apt-system:", "apt:")
+_KINDS = (*_APT, "conda:", "", _BUILD, "own:", "postbuild:")
 """How lines begin, in their order; PyPI's packages begin with nothing."""
 OWN_MAX = 20
 
@@ -85,6 +97,22 @@ class CondaPackage:
         return f"conda:{self.channel}/{self.subdir}/{self.file_name} --hash=sha256:{self.sha256}"
 
 
+@dataclass(frozen=True)
+class DebianPackage:
+    """One package of Debian."""
+
+    name: str
+    version: str
+    architecture: str
+    """Debian's name, such as `amd64`, or `all`."""
+    sha256: str
+
+    @property
+    def line(self) -> str:
+        """Return its line in a lock."""
+        return f"apt:{self.name}={self.version}:{self.architecture} --hash=sha256:{self.sha256}"
+
+
 def canonical(text: str) -> str:
     """Return a lock with one sorted requirement a line, conda packages first, without comments and layout.
 
@@ -105,6 +133,7 @@ def canonical(text: str) -> str:
     if own > OWN_MAX or (not own and any(line.startswith(_BUILD) for line in kept)):
         raise StateError("the lock has too many packages of repositories, or says only how to build them")
     _check(conda_packages(whole))
+    _check_debian(whole)
     return whole
 
 
@@ -130,6 +159,28 @@ def conda_packages(canonical_lock: str) -> list[CondaPackage]:
     ]
 
 
+def debian(canonical_lock: str) -> str:
+    """Return a lock's lines of Debian, as text; empty: it has none."""
+    return "".join(f"{line}\n" for line in canonical_lock.splitlines() if line.startswith(_APT))
+
+
+def debian_packages(canonical_lock: str) -> list[DebianPackage]:
+    """Return the packages of Debian that a cluster's own system lacks."""
+    found = [match for line in canonical_lock.splitlines() if (match := _DEBIAN.fullmatch(line))]
+    return [DebianPackage(item["name"], item["version"], item["architecture"], item["sha256"]) for item in found]
+
+
+def debian_release(canonical_lock: str) -> str:
+    """Return of which release a lock's lines of Debian are, such as `debian-bookworm-amd64`; empty: it has none."""
+    found = _RELEASE.match(canonical_lock)
+    return found["release"] if found else ""
+
+
+def of_system(canonical_lock: str) -> list[str]:
+    """Return names of Debian packages that a cluster's own system has to have."""
+    return [match["name"] for line in canonical_lock.splitlines() if (match := _SYSTEM.fullmatch(line))]
+
+
 def requirements(canonical_lock: str) -> str:
     """Return a lock's packages of PyPI, as text that uv reads."""
     return "".join(f"{line}\n" for line in canonical_lock.splitlines() if line and _kind(line) is _REQUIREMENT)
@@ -148,10 +199,10 @@ def with_own(canonical_lock: str, tools: str, wanted: Iterable[Own]) -> str:
 
 
 def tools(canonical_lock: str) -> str:
-    """Return the lock of the environment in which a lock's own packages are built."""
-    conda = [line for line in canonical_lock.splitlines() if _is_conda(line)]
+    """Return the lock of the environment in which a lock's own packages are built: all but PyPI's is the same."""
+    beside = [line for line in canonical_lock.splitlines() if line.startswith((*_APT, "conda:"))]
     build = [line.removeprefix(_BUILD) for line in canonical_lock.splitlines() if line.startswith(_BUILD)]
-    return canonical("".join(f"{line}\n" for line in (*conda, *build)))
+    return canonical("".join(f"{line}\n" for line in (*beside, *build)))
 
 
 def post_build(canonical_lock: str) -> PostBuild | None:
@@ -182,8 +233,20 @@ def _check(packages: list[CondaPackage]) -> None:
         raise StateError(f"the lock is for two platforms: {', '.join(platforms)}")
 
 
+def _check_debian(whole: str) -> None:
+    lines = debian(whole).splitlines()
+    releases = [line for line in lines if line.startswith("apt-release:")]
+    if len(releases) != (1 if lines else 0):
+        raise StateError("the lock does not say of which one release its Debian packages are")
+    names = Counter([item.name for item in debian_packages(whole)] + of_system(whole))
+    twice = sorted(name for name, count in names.items() if count > 1)
+    if twice:
+        raise StateError(f"the lock has two versions of Debian's {', '.join(twice[:5])}")
+
+
 def _kind(line: str) -> re.Pattern[str]:
-    kinds = {"conda:": _CONDA, _BUILD: _BUILD_REQUIREMENT, "own:": _OWN, "postbuild:": _POST_BUILD}
+    kinds = {"apt-release:": _RELEASE, "apt-system:": _SYSTEM, "apt:": _DEBIAN}
+    kinds |= {"conda:": _CONDA, _BUILD: _BUILD_REQUIREMENT, "own:": _OWN, "postbuild:": _POST_BUILD}
     return kinds.get(_KINDS[_rank(line)], _REQUIREMENT)
 
 
@@ -197,7 +260,3 @@ def _rank(line: str) -> int:
 
 def _is_post_build(line: str) -> bool:
     return line.startswith("postbuild:")
-
-
-def _is_conda(line: str) -> bool:
-    return line.startswith("conda:")

@@ -193,7 +193,7 @@ class OwnPackages:
         if self.builder.workshop.bwrap is None:
             raise LaunchError("a repository's package cannot be built on this cluster: it has no sandbox for it")
         environment, out = self.builder.use(locks.digest(tools)), Path("/run/hubfleet/out")
-        confined = Confined(self.builder.workshop, working.parent, self.limits)
+        confined = Confined(self.builder.with_layer(tools), working.parent, self.limits)
         name = f"the build of {recipe.file}"
         task = Task(
             name,

@@ -70,6 +70,8 @@ class Owning:
     hub: str
     source: Source
     say: Say
+    debian: str = ""
+    """Lines of a lock for Debian packages that are seen meanwhile."""
 
     async def answered(self, question: Question) -> Question:
         """Return the question with the repository's own packages built.
@@ -109,7 +111,8 @@ class Owning:
         lines = [line for recipe in recipes.values() for line in recipe.requires]
         lines += [line for requires in more for line in requires]
         try:
-            return await self.resolver.lock(self.hub, of_tools(question, tuple(dict.fromkeys(lines))))
+            tools = await self.resolver.lock(self.hub, of_tools(question, tuple(dict.fromkeys(lines))))
+            return locks.canonical(tools + self.debian)
         except ChannelsAwayError:
             # there may be another way
             raise

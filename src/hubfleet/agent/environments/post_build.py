@@ -29,6 +29,7 @@ from hubfleet.agent.environments.confined import (
 from hubfleet.agent.environments.locks import PostBuild
 from hubfleet.agent.environments.realise import MARKER, Builder, python_version, realisation_key
 from hubfleet.agent.environments.realised import Realised
+from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.agent.homes.usage import used_bytes
 from hubfleet.agent.launchers.sandbox import HOME
 from hubfleet.errors import CommandError, LaunchError
@@ -72,7 +73,8 @@ class PostBuilds:
             with ExitStack() as held:
                 working = await asyncio.to_thread(self._confined.prepare, held, ("prefix", "result"))
                 try:
-                    note = await self._run(working, plain, tree, base, say)
+                    seen = self.builder.with_layer(lock)
+                    note = await self._run(working, plain, tree, base, say, workshop=seen)
                     await self._keep(working, plain, tree)
                     return await asyncio.to_thread(self._complete, working, digest, wanted, plain, note)
                 except CommandError as error:
@@ -84,15 +86,14 @@ class PostBuilds:
     def _confined(self) -> Confined:
         return Confined(self.builder.workshop, self.builder.folder.parent / "post-builds", self.limits)
 
-    async def _run(self, working: Path, plain: Path, tree: Path, base: Path, say: Say) -> str:
+    async def _run(self, working: Path, plain: Path, tree: Path, base: Path, say: Say, *, workshop: Workshop) -> str:
         """Run it, and return what is to be said of it."""
         script = await asyncio.to_thread(contents.script, tree, NAME)
         if not script:
             raise LaunchError(f"the repository has no {NAME} at this commit")
-        workshop = replace(self.builder.workshop, variables={})
         await say("copying the environment")
         copied = [str(plain), str(working / "prefix"), str(tree), str(working / "home"), script]
-        await workshop.run(
+        await replace(self.builder.workshop, variables={}).run(
             ["/bin/sh", "-c", _ALLOWED, "sh", *copied],
             environment={},
             reads=[plain, tree],
@@ -109,7 +110,7 @@ class PostBuilds:
             reads=[base],
             places={plain: working / "prefix"},
         )
-        done = await self._confined.run(working, task)
+        done = await replace(self._confined, workshop=workshop).run(working, task)
         away = asked_for_the_network(done)
         if done.status:
             raise _failed(script, done, away=away)

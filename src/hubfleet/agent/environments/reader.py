@@ -16,13 +16,14 @@ from pydantic import StringConstraints, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic_core import from_json
 
-from hubfleet.agent.environments import own_lines, programs
+from hubfleet.agent.environments import apt_file, own_lines, programs
 from hubfleet.agent.environments.conda import CHANNELS
 from hubfleet.agent.environments.locks import OWN_MAX
 from hubfleet.agent.environments.realise import python_version
 from hubfleet.agent.environments.specification import (
     Blank,
     CondaFile,
+    Debian,
     Fetched,
     Locked,
     Own,
@@ -38,7 +39,7 @@ _KEPT = 200
 """Answers that are kept in memory: commits that touch other files ask the same again."""
 _CHARACTERS_MAX = 5000
 _TEXTS_MAX = 50_000
-_TOLD = ("conda", "requirements", "locked", "until", "notes", "own", "blank")
+_TOLD = ("conda", "requirements", "locked", "until", "notes", "own", "blank", "debian")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class _Read:
     notes: tuple[str, ...] = ()
     own: Annotated[tuple[Own, ...], MaxLen(OWN_MAX)] = ()
     blank: tuple[Blank, ...] = ()
+    debian: tuple[Debian, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,8 @@ def checked(said: str, fetched: Fetched, channels: Mapping[str, str]) -> _Answer
     if answer.read and not {file.path for file in fetched.files}.issuperset(answer.read.files):
         raise _odd()
     if answer.read and not all(own_lines.is_folder(item.folder) for item in answer.read.own):
+        raise _odd()
+    if answer.read and not all(map(apt_file.is_package, answer.read.debian)):
         raise _odd()
     wanted = answer.read.conda.channels if answer.read and answer.read.conda else None
     if isinstance(wanted, Wanted):

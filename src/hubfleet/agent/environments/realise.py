@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -21,9 +21,12 @@ from hubfleet._kit import process
 from hubfleet._kit.files import locked, write_atomic
 from hubfleet.agent.environments import compiling, locks, prefixes
 from hubfleet.agent.environments.conda import CHANNELS, Conda
+from hubfleet.agent.environments.debian import Archives
+from hubfleet.agent.environments.layers import Layers
 from hubfleet.agent.environments.wheels import Wheel
 from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.errors import CommandError, LaunchError, StateError
+from hubfleet.model.debian import DebianMirror
 
 BUILDER_VERSION = "1"
 """Changes when the same lock is to be realised in another way."""
@@ -50,11 +53,25 @@ class Builder:
     """Package indexes, in order; empty: PyPI, or what the workshop's variables say."""
     channels: Mapping[str, str] = field(default_factory=lambda: CHANNELS)
     """Allowed conda channels, and where they are."""
+    debian: Sequence[DebianMirror] = ()
+    """Where Debian packages are from; empty: where the machine's own apt has them from."""
+
+    @property
+    def layers(self) -> Layers:
+        """What makes Debian packages lie over the system; fetched ones go with uv's cache."""
+        folder = self.folder.parent
+        archives = Archives(self.workshop, folder / "apt", self.cache / "debs", self.debian)
+        return Layers(self.workshop, folder / "layers", archives)
 
     @property
     def conda(self) -> Conda:
         """What installs conda packages; its cache goes with uv's."""
         return Conda(self.workshop, self.cache / "conda", self.channels)
+
+    def with_layer(self, lock: str) -> Workshop:
+        """Return a workshop that sees a lock's Debian packages, which are there, as servers do."""
+        lines = locks.debian(lock)
+        return replace(self.workshop, layer=self.layers.use(lines)) if lines else self.workshop
 
     def path(self, digest: str) -> Path:
         """Return where the environment of a lock is; where none is yet, it will be here or at `prefix`."""

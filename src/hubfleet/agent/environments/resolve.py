@@ -18,6 +18,7 @@ from hubfleet._kit.clock import Clock
 from hubfleet._kit.files import write_atomic
 from hubfleet.agent.environments import explaining, locks, merging, specification, standins, wheels
 from hubfleet.agent.environments.conda import Chosen, Conda
+from hubfleet.agent.environments.layers import Layers
 from hubfleet.agent.environments.questions import KERNEL_UNTIL, Question, cut_off
 from hubfleet.agent.environments.realise import index_options, python_version
 from hubfleet.agent.environments.specification import KERNEL, FromPypi, Refusal, SourceFile, Specification, Wanted
@@ -99,6 +100,14 @@ class Resolver:
                 found = await self._resolve(question)
                 await asyncio.to_thread(_keep, kept, found)
             return found
+
+    async def debian(self, hub: str, wanted: Sequence[specification.Debian], layers: Layers) -> str:
+        """Return lines of a lock for Debian packages; the same ones as long as their layer is here.
+
+        Raises:
+            BuildError: they cannot be had, with apt's explanation.
+        """
+        return await layers.choose(self._folder / "debian" / hub, wanted)
 
     async def _resolve(self, question: Question) -> str:
         chosen: list[Chosen] = []

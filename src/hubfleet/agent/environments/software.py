@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from hubfleet._kit.files import write_atomic
-from hubfleet.agent.environments import locks
+from hubfleet.agent.environments import layers, locks
 from hubfleet.agent.environments.contents import Contents
 from hubfleet.agent.environments.exports import Exports
 from hubfleet.agent.environments.own_packages import OwnPackages
@@ -53,6 +53,7 @@ class Environments:
         self._post_builds = PostBuilds(builder)
         self.own = OwnPackages(builder)
         self._trees: dict[str, Path] = {}
+        self._debian: dict[str, str] = {}
         lock = locks.canonical(base_lock)
         self.base_digest = locks.digest(lock)
         self._base_lock = lock
@@ -78,7 +79,7 @@ class Environments:
         path = self._lock_file(digest)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
         await asyncio.to_thread(write_atomic, path, lock)
-        if self.builder.ready(digest):
+        if self._ready(digest):
             # whoever sends it wants it to stay
             self.builder.use(digest)
         self._begin(digest, lock)
@@ -91,7 +92,7 @@ class Environments:
             LaunchError: it is not known here, or cannot be made.
         """
         digest = self.base_digest if environment == BASE else environment
-        if self.builder.ready(digest):
+        if await asyncio.to_thread(self._ready, digest):
             return self.builder.use(digest)
         lock = self._base_lock if digest == self.base_digest else await asyncio.to_thread(self._known_lock, digest)
         task = self._begin(digest, lock)
@@ -107,14 +108,24 @@ class Environments:
     def progress(self, environment: str) -> Progress:
         """Return how far an environment is."""
         digest = self.base_digest if environment == BASE else environment
-        if self.builder.ready(digest):
+        if self._ready(digest):
             return Progress("ready")
         return self._progress.get(digest, Progress("absent"))
 
     def ready(self) -> list[str]:
         """Return the digests of all environments that are complete here."""
         known = {self.base_digest, *(path.stem for path in self._lock_file("x").parent.glob("*.txt"))}
-        return sorted(digest for digest in known if self.builder.ready(digest))
+        return sorted(digest for digest in known if self._ready(digest))
+
+    def layer(self, environment: str) -> Path | None:
+        """Return what lies over the system for an environment that is made; None: nothing. Blocks."""
+        lines = self._of_debian(environment)
+        return self.builder.layers.use(lines) if lines else None
+
+    def layer_digest(self, environment: str) -> str:
+        """Return by what this is known; empty: there is none. Blocks."""
+        lines = self._of_debian(environment)
+        return layers.digest(lines) if lines else ""
 
     async def close(self) -> None:
         """End what is being made; it begins again from nothing."""
@@ -135,9 +146,10 @@ class Environments:
         async def say(detail: str) -> None:
             self._progress[digest] = Progress("realising", detail)
 
-        if not self.builder.ready(digest):
+        if not self._ready(digest):
             await say("waiting for another environment")
         try:
+            await self._make_layer(lock, say)
             plain = lock if self.builder.ready(digest) else locks.without_post_build(lock)
             wheels = () if self.builder.ready(locks.digest(plain)) else await self._wheels(plain, say)
             async with self._one_at_a_time:
@@ -150,6 +162,28 @@ class Environments:
             raise
         self._progress.pop(digest, None)
         return path
+
+    async def _make_layer(self, lock: str, say: Callable[[str], Awaitable[None]]) -> None:
+        lines = locks.debian(lock)
+        if lines:
+            async with self._one_at_a_time:
+                await self.builder.layers.make(lines, say)
+
+    def _ready(self, digest: str) -> bool:
+        """Say whether an environment is complete, with what lies over the system for it; blocks."""
+        lines = self._of_debian(digest)
+        return self.builder.ready(digest) and (not lines or self.builder.layers.ready(lines))
+
+    def _of_debian(self, digest: str) -> str:
+        """Return the lines of Debian in the lock of an environment; blocks."""
+        if digest in {BASE, self.base_digest}:
+            return ""
+        if digest not in self._debian:
+            try:
+                self._debian[digest] = locks.debian(self._lock_file(digest).read_text())
+            except OSError:
+                return ""
+        return self._debian[digest]
 
     async def _after(self, digest: str, lock: str, say: Callable[[str], Awaitable[None]]) -> Path:
         """Make an environment with what a repository's `postBuild` does to it."""
@@ -170,6 +204,7 @@ class Environments:
         Raises:
             LaunchError: it cannot be made.
         """
+        await self._make_layer(lock, say)
         async with self._one_at_a_time:
             await self.builder.make(locks.digest(lock), lock, say)
         return self.builder.use(locks.digest(lock))

@@ -55,6 +55,17 @@ class Own:
 
 
 @dataclass(frozen=True)
+class Debian:
+    """A Debian package that a repository asks for."""
+
+    name: str
+    version: str = ""
+    """Empty: the newest."""
+    where: str = ""
+    """What asks for it, such as `line 2 of apt.txt`."""
+
+
+@dataclass(frozen=True)
 class Blank:
     """A line of a file that nothing else is to read."""
 
@@ -142,6 +153,8 @@ class Specification:
     """What is installed from the repository itself."""
     blank: tuple[Blank, ...] = ()
     """Lines that ask for `own`."""
+    debian: tuple[Debian, ...] = ()
+    """What is asked of Debian."""
     packaged: datetime | None = None
     """As of `Fetched`, where something is installed from the repository itself."""
 

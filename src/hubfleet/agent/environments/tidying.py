@@ -70,7 +70,7 @@ class Tidying:
         await self._clean()
         used = await self._used()
         stay = await self._in_use()
-        for kept in await asyncio.to_thread(environments, self._builder.folder):
+        for kept in await asyncio.to_thread(_all, self._builder):
             if used <= self._ceiling:
                 return
             if kept.digest not in stay and self._clock.now().timestamp() - kept.used_at > YOUNG_S:
@@ -105,6 +105,12 @@ def environments(folder: Path) -> list[Kept]:
             found.append(Kept(path, marker.read_text().strip(), marker.stat().st_mtime))
         except OSError:
             continue
+    return sorted(found, key=lambda kept: kept.used_at)
+
+
+def _all(builder: Builder) -> list[Kept]:
+    """Return environments and layers, the one first that was asked for longest ago; blocks."""
+    found = [*environments(builder.folder), *environments(builder.layers.folder)]
     return sorted(found, key=lambda kept: kept.used_at)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from hubfleet._kit import process
 from hubfleet._kit.files import in_memory
 from hubfleet._kit.process import Finished
-from hubfleet.agent.launchers import sandbox
-from hubfleet.agent.launchers.sandbox import Bind, Sandbox
+from hubfleet.agent.launchers import bubblewrap, layered, sandbox
+from hubfleet.agent.launchers.sandbox import Bind, Overlay, Sandbox
 
 PASSED_ON = (
     "SSL_CERT_FILE",
@@ -39,8 +39,23 @@ _NICE = 15
 """People at work come first: what waits for a build waits longer, what starts or runs meanwhile notices little."""
 _OUTSIDE = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
 """How names become addresses; for steps that see the network."""
+_ROOT_OF_ITS_OWN = (
+    *("/usr/bin/unshare", "--user", "--map-root-user", "--"),
+    *("/usr/bin/setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"),
+)
+"""Lets the builder's user count as root where all that it owns is its own; without any of root's rights."""
 _UID = 1000
 """The builder's inside, where bubblewrap runs as an ordinary user."""
+
+
+@dataclass(frozen=True)
+class System:
+    """A private view of /usr for a tool that installs packages; it is root there, and nobody else's."""
+
+    upper: Path
+    """Takes what it writes. It has to have each folder of /usr already: nobody can write into one of real root's."""
+    work: Path
+    """Empty, beside it."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +70,8 @@ class Workshop:
     """User id of the builder; None: the agent's own."""
     bwrap: Path | None = None
     """bubblewrap; None: no sandbox, and then nothing of a repository may be run or read here."""
+    layer: Path | None = None
+    """Debian packages that are seen over the machine's own."""
 
     async def run(
         self,
@@ -67,6 +84,7 @@ class Workshop:
         texts: Mapping[str, str] | None = None,
         stdin: str = "",
         network: bool = True,
+        system: System | None = None,
         timeout_s: float,
         check: bool = True,
         each_line: Callable[[str], None] | None = None,
@@ -82,6 +100,7 @@ class Workshop:
             texts: files of text that only it sees: path -> content.
             stdin: what it reads.
             network: whether it sees the network.
+            system: what it may write of the system; None: nothing, and `layer` lies over it.
             timeout_s: how long it may take.
             check: whether another status than 0 is an error.
             each_line: gets each line of its output as it comes.
@@ -100,7 +119,7 @@ class Workshop:
                 binds = [Bind(path, PurePosixPath(path), optional=True) for path in (*reads, *self._tools())]
                 binds += [Bind(path, PurePosixPath(path), writable=True) for path in writes]
                 binds += [Bind(path, PurePosixPath(at), writable=True) for at, path in (places or {}).items()]
-                whole = self._boxed(self.bwrap, whole, binds, texts or {}, fds, network=network)
+                whole = self._boxed(whole, binds, texts or {}, fds, network=network, system=system)
             return await process.run_async(
                 whole,
                 env=variables,
@@ -120,29 +139,47 @@ class Workshop:
 
     def _boxed(
         self,
-        bwrap: Path,
         command: list[str],
         binds: Sequence[Bind],
         texts: Mapping[str, str],
         fds: Mapping[str, int],
         *,
         network: bool,
+        system: System | None,
     ) -> list[str]:
-        found, links = sandbox.system()
+        found, overlays, links = self._system(system, binds)
         if network:
             found += [Bind(Path(path), PurePosixPath(path), optional=True) for path in _OUTSIDE]
+        as_root = os.geteuid() == 0
         box = Sandbox(
-            self.uid if self.uid is not None else _UID,
-            os.geteuid() == 0,
+            self.uid if self.uid is not None else 0 if system else _UID,
+            as_root,
             [*found, *binds],
             texts,
             unshare_network=not network,
             directory=PurePosixPath("/"),
+            overlays=overlays,
         )
         arguments = sandbox.arguments(box, fds, links)
         arguments.remove("--clearenv")
         arguments.append("--die-with-parent")
-        return [str(bwrap), *arguments, "--", *sandbox.command(box, bwrap, 0, command)[4:]]
+        inner = [*_ROOT_OF_ITS_OWN, *command] if system and as_root else command
+        assert self.bwrap is not None
+        bwrap = bubblewrap.find(overlays=True) if overlays else self.bwrap
+        return [str(bwrap), *arguments, "--", *sandbox.command(box, bwrap, 0, inner)[4:]]
+
+    def _system(
+        self, system: System | None, binds: Sequence[Bind]
+    ) -> tuple[list[Bind], Sequence[Overlay], dict[str, str]]:
+        found, links = sandbox.system()
+        if system is not None:
+            own = {bind.target for bind in binds} | {layered.USR}
+            found = [bind for bind in found if not any(bind.target.is_relative_to(path) for path in own)]
+            usr = Path(layered.USR)
+            return found, [Overlay(layered.USR, [usr], upper=system.upper, work=system.work)], links
+        if self.layer is None:
+            return found, (), links
+        return *layered.over(found, self.layer), links
 
     def _tools(self) -> list[Path]:
         """Return what lies outside the system's folders: certificates, and the Python where it is not the system's."""

@@ -36,6 +36,8 @@ class LaunchRequest:
     """The realised environment that kernels and terminals run from, read-only; None: the base software too."""
     environment_seen_at: Path | None = None
     """Where it is seen inside, if not at its own path."""
+    layer: Path | None = None
+    """Debian packages of the environment, seen over the machine's own; None: it has none."""
     content: Path | None = None
     """A repository's files, read-only, of which the home gets a copy; None: there are none."""
     start_script: str = ""

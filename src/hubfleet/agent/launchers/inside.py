@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from hubfleet.agent.launchers import copies, copy_update, kernel, sandbox, singleuser, start_script
 from hubfleet.agent.launchers.base import LaunchRequest
 from hubfleet.agent.launchers.groups import GIB
+from hubfleet.agent.launchers.layered import over
 from hubfleet.agent.launchers.sandbox import (
     CONTENT,
     COPIES_PROGRAM,
@@ -79,7 +80,8 @@ def box(request: LaunchRequest, system: Sequence[Bind], setting: Setting) -> San
     uid = request.uid if setting.as_root else UID
     writable = {folder.name for folder in request.request.shared_folders if folder.writable}
     software = {request.prefix: request.prefix, request.software: request.environment or request.prefix}
-    binds = [*system, *(Bind(path, PurePosixPath(at)) for at, path in software.items())]
+    seen, overlays = over(system, request.layer) if request.layer else (system, [])
+    binds = [*seen, *(Bind(path, PurePosixPath(at)) for at, path in software.items())]
     binds.append(Bind(request.home, HOME, writable=True))
     if not setting.python_prefix.is_relative_to("/usr"):
         binds.append(Bind(setting.python_prefix, PurePosixPath(setting.python_prefix)))
@@ -104,6 +106,7 @@ def box(request: LaunchRequest, system: Sequence[Bind], setting: Setting) -> San
         texts,
         unshare_network=setting.own_network,
         groups=sorted(request.groups.values()) if setting.as_root else (),
+        overlays=overlays,
     )
 
 

@@ -76,8 +76,8 @@ class ProcessLauncher(Launcher, HasCapacity):
         yield LauncherState(server, "reserving a place", 5, facts)
         await asyncio.to_thread(self._limit, request)
         yield LauncherState(server, "setting limits", 10, facts)
-        # a script of a repository has to become the server by itself
-        warm = self._warm.ready(request.prefix) and not request.start_script
+        # a script of a repository has to become the server by itself, and what is imported is the plain system's
+        warm = self._warm.ready(request.prefix) and not (request.start_script or request.layer)
         held = await self._hold(request, warm=warm)
         try:
             facts = {**facts, **_name("monitor", held.monitor), **_name("init", held.init)}

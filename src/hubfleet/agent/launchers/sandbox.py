@@ -54,6 +54,19 @@ class Bind:
 
 
 @dataclass(frozen=True)
+class Overlay:
+    """A folder that is seen as several ones over each other."""
+
+    target: PurePosixPath
+    lower: Sequence[Path]
+    """The one at the bottom first; at least two, or one below `upper`."""
+    upper: Path | None = None
+    """Takes what is written; None: nothing can be."""
+    work: Path | None = None
+    """Empty, on the same file system as `upper`."""
+
+
+@dataclass(frozen=True)
 class Sandbox:
     """What a process inside sees and may do."""
 
@@ -71,6 +84,8 @@ class Sandbox:
     host_name: str = "jupyter"
     status_fd: int | None = None
     """Where bubblewrap writes its JSON: the inner process's id, later its exit code."""
+    overlays: Sequence[Overlay] = ()
+    """For bubblewrap 0.11 or newer."""
 
 
 def arguments(sandbox: Sandbox, text_fds: Mapping[str, int], links: Mapping[str, str]) -> list[str]:
@@ -94,6 +109,9 @@ def arguments(sandbox: Sandbox, text_fds: Mapping[str, int], links: Mapping[str,
     for folder in OWN_FOLDERS:
         result += ["--perms", "1777", "--tmpfs", folder]
     made = {"/", "/var", "/dev", "/proc", *OWN_FOLDERS}
+    for overlay in sandbox.overlays:
+        result += [*_parents(overlay.target, made), *_overlay(overlay)]
+        made.add(str(overlay.target))
     for bind in sorted(sandbox.binds, key=lambda bind: len(bind.target.parts)):
         result += _parents(bind.target, made)
         kind = "--bind" if bind.writable else "--ro-bind"
@@ -146,6 +164,13 @@ def accounts(uid: int, groups: Mapping[int, str]) -> dict[str, str]:
         "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
         "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
     }
+
+
+def _overlay(overlay: Overlay) -> list[str]:
+    lower = [part for path in overlay.lower for part in ("--overlay-src", str(path))]
+    if overlay.upper is None:
+        return [*lower, "--ro-overlay", str(overlay.target)]
+    return [*lower, "--overlay", str(overlay.upper), str(overlay.work), str(overlay.target)]
 
 
 def _parents(target: PurePosixPath, made: set[str]) -> list[str]:

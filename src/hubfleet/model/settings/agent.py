@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from hubfleet.model.base import StrictModel
 from hubfleet.model.data_hosts import DataHost
+from hubfleet.model.debian import DebianMirror
 
 Label = Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,62}$")]
 
@@ -119,6 +120,8 @@ class AgentSettings(StrictModel):
     channels: dict[str, str] = {}
     """Conda channels and where they are, the one for files that name none first; empty: conda-forge, bioconda, pytorch
     and nvidia from https://conda.anaconda.org."""
+    debian: tuple[DebianMirror, ...] = ()
+    """Where packages of an apt.txt are from; empty: where the machine's own apt has them from."""
     git_hosts: tuple[str, ...] = ()
     """Hosts of git servers that builds may ask though their addresses are not public."""
     data_hosts: dict[str, DataHost] = {}

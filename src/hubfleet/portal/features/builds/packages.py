@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from posixpath import basename
 
 PYPI = "PyPI"
+DEBIAN = "Debian"
 _OF_CONDA = ("environment.yml", "environment.yaml")
 _OF_PYPI = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)(\[[^\]]*\])?==(?P<version>[^\s;]+)")
 _OF_CHANNEL = re.compile(
     r"conda:(?P<channel>[^/]+)/[^/]+/(?P<name>\S+)-(?P<version>[^-\s]+)-[^-\s]+\.(conda|tar\.bz2)(\s|$)"
 )
+
+_OF_DEBIAN = re.compile(r"apt:(?P<name>[a-z0-9][a-z0-9+.-]+)=(?P<version>\S+):[a-z0-9-]+(\s|$)")
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Package:
     name: str
     version: str
     source: str
-    """`PyPI`, or the name of the conda channel."""
+    """`PyPI`, `Debian`, or the name of the conda channel."""
 
 
 def packages(lock: str, *, search: str = "") -> list[Package]:
@@ -39,11 +42,11 @@ def sources(found: Sequence[Package], files: Sequence[str]) -> str:
         found: all of an environment.
         files: what it follows from. An environment.yml asks for conda packages; where there are none, PyPI's stand in.
     """
-    channels = sorted({package.source for package in found} - {PYPI})
-    of_pypi = any(package.source == PYPI for package in found)
-    if of_pypi and not channels and any(basename(file) in _OF_CONDA for file in files[:1]):
-        return f"{PYPI}, in place of conda channels"
-    return " and ".join(filter(None, (", ".join(channels), PYPI if of_pypi else "")))
+    known = {package.source for package in found}
+    named = sorted(known - {PYPI, DEBIAN}) + [name for name in (PYPI, DEBIAN) if name in known]
+    if PYPI in known and known <= {PYPI, DEBIAN} and any(basename(file) in _OF_CONDA for file in files[:1]):
+        named[0] = f"{PYPI}, in place of conda channels"
+    return " and ".join(filter(None, (", ".join(named[:-1]), *named[-1:])))
 
 
 def made_anew(lock: str) -> list[str]:
@@ -51,6 +54,12 @@ def made_anew(lock: str) -> list[str]:
     lines = lock.splitlines()
     own = sum(line.startswith("own:") for line in lines)
     said = []
+    release = next((line.partition(":")[2] for line in lines if line.startswith("apt-release:")), "")
+    if release:
+        said.append(
+            f"Its Debian packages are what a cluster with {release} lacked: another system may lack others and then "
+            "refuses it, and archives drop old versions, so that it can be made anew only while they have these."
+        )
     if own:
         what = "The repository is a package itself" if own == 1 else f"The repository has {own} packages of its own"
         said.append(
@@ -70,4 +79,6 @@ def _package(line: str) -> Package | None:
         return Package(channel["name"], channel["version"], channel["channel"])
     if pypi := _OF_PYPI.match(line):
         return Package(pypi["name"], pypi["version"], PYPI)
+    if debian := _OF_DEBIAN.match(line):
+        return Package(debian["name"], debian["version"], DEBIAN)
     return None

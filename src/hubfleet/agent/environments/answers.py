@@ -59,6 +59,8 @@ class Answer(BaseModel):
     """The step that failed."""
     detail: Annotated[str, Field(max_length=2000)] = ""
     commit: _Commit | Literal[""] = ""
+    ref: Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x20\x7f]*$")] = ""
+    """Whole name of what the commit was asked for by; empty: by itself."""
     known: bool = False
     """Whether the commit is one of those that were remembered."""
     folder: Literal["", "binder", ".binder"] = ""

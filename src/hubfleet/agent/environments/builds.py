@@ -51,6 +51,8 @@ class _Run:
     """Why its files cannot be had, once that is known."""
     code: str = ""
     """The newest commit that touched anything but notebooks."""
+    ref: str = ""
+    """Whole name of the branch or tag that was asked for, else the commit."""
     way: str = ""
     """What is to be said of the way by which conda packages were had."""
 
@@ -190,7 +192,7 @@ class Builds:
             say=lambda text: self._say(run, text),
         )
         run.build = run.build.model_copy(update={"commit": fetched.commit})
-        run.code = fetched.code or fetched.commit
+        run.code, run.ref = fetched.code or fetched.commit, fetched.ref or fetched.commit
         specification = await self._reader.read(fetched)
         run.post_build = next((file for file in fetched.files if basename(file.path) == detect.POST_BUILD), None)
         paths = [*specification.paths, *([run.post_build.path] if run.post_build else [])]
@@ -241,7 +243,7 @@ class Builds:
         content = Content(repository=request.repository, commit=run.build.commit, key=run.build.id if token else "")
         try:
             await self.contents.fetch(
-                request.hub, content, ref=request.ref, token=token, say=lambda text: self._say(run, text)
+                request.hub, content, ref=run.ref, token=token, say=lambda text: self._say(run, text)
             )
         except BuildError as error:
             run.no_files = f"{error.message}{f' ({error.hint})' * bool(error.hint)}"

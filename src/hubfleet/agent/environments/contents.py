@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hubfleet._kit.files import write_atomic
+from hubfleet._kit.process import boot_id
 from hubfleet.agent.environments import fetching
 from hubfleet.agent.environments.repositories import Repositories
 from hubfleet.errors import BuildError, LaunchError
@@ -24,6 +25,11 @@ _log = logging.getLogger(__name__)
 AT_ONCE = 3
 """Repositories whose files are fetched at the same time."""
 MARKER = "complete"
+SETTLED = "settled"
+"""In the marker of what is on the disk for sure; before that it names the machine's start (boot).
+
+Never empty, as a file may be that was just written when the power failed.
+"""
 TREE = "tree"
 _HIDDEN = "."
 
@@ -42,6 +48,7 @@ class Contents:
         self._repositories = repositories
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._one_at_a_time: dict[Path, asyncio.Lock] = {}
+        self._settling: set[asyncio.Future[None]] = set()
 
     async def fetch(self, hub: str, content: Content, *, ref: str, token: str, say: Callable[[str], None]) -> Path:
         """Return the folder with a repository's files, fetched unless they are there.
@@ -49,7 +56,7 @@ class Contents:
         Args:
             hub: whose they are.
             content: what.
-            ref: what named the commit lately.
+            ref: whole name of what the commit was asked for by, else the commit.
             token: for a private repository, else empty.
             say: gets each step.
 
@@ -58,7 +65,7 @@ class Contents:
         """
         place = self._place(hub, content)
         async with self._one_at_a_time.setdefault(place, asyncio.Lock()):
-            if not (place / MARKER).is_file():
+            if not _is_complete(place):
                 async with self._slots:
                     say("fetching the repository's files")
                     await self._fetch(hub, place, content, ref, token=token, say=say)
@@ -72,7 +79,7 @@ class Contents:
         Raises:
             LaunchError: they cannot be had (any more).
         """
-        if content.key and not (self._place(hub, content) / MARKER).is_file():
+        if content.key and not _is_complete(self._place(hub, content)):
             raise LaunchError(
                 "the files of this private repository are not here any more", hint="build it again with its token"
             )
@@ -80,6 +87,10 @@ class Contents:
             return await self.fetch(hub, content, ref=content.commit, token="", say=_log.debug)
         except BuildError as error:
             raise LaunchError(error.message, hint=error.hint) from error
+
+    async def settled(self) -> None:
+        """Wait until all files are on the disk."""
+        await asyncio.gather(*self._settling)
 
     async def _fetch(
         self, hub: str, place: Path, content: Content, ref: str, *, token: str, say: Callable[[str], None]
@@ -92,6 +103,9 @@ class Contents:
             await asyncio.to_thread(_complete, making, place)
         finally:
             await asyncio.to_thread(shutil.rmtree, making, ignore_errors=True)
+        settling = asyncio.ensure_future(asyncio.to_thread(_settle, place))
+        self._settling.add(settling)
+        settling.add_done_callback(self._settling.discard)
 
     def _place(self, hub: str, content: Content) -> Path:
         told = "\0".join((content.repository, content.commit, content.key))
@@ -123,7 +137,21 @@ def _prepare(place: Path) -> Path:
 
 
 def _complete(making: Path, place: Path) -> None:
-    os.sync()
-    write_atomic(making / MARKER, "")
+    """Put files into their place; until they are on the disk for sure, they count up to the machine's end only."""
+    (making / MARKER).write_text(boot_id())
     shutil.rmtree(place, ignore_errors=True)
     making.rename(place)
+
+
+def _settle(place: Path) -> None:
+    """Wait until files are on the disk, and say so beside them."""
+    os.sync()
+    with suppress(OSError):
+        write_atomic(place / MARKER, SETTLED)
+
+
+def _is_complete(place: Path) -> bool:
+    try:
+        return (place / MARKER).read_text() in {SETTLED, boot_id()}
+    except OSError:
+        return False

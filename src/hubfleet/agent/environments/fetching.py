@@ -29,6 +29,7 @@ _POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\n(?:.*\n)*
 """https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md"""
 _POINTER_MAX = 1024
 _MAX_GIB = 4
+HEADS = "refs/heads/"
 FOLDERS = ("binder", ".binder")
 PACKAGING = ("pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt")
 """Files, in any folder, in which packages say what they depend on."""
@@ -106,22 +107,26 @@ def main() -> None:
     if not (Path(told["folder"]) / "HEAD").exists():
         git.run("init", "--quiet", "--bare", step="fetch")
         git.run("config", "remote.origin.url", git.address, step="fetch")
-    commit, source = (told["ref"], "") if told.get("stored") else _resolve(git, told["ref"])
+    commit, ref = (told["ref"], "") if told.get("stored") else _resolve(git, told["ref"])
     if commit in told["known"]:
-        print(json.dumps({"commit": commit, "known": True}))  # noqa: T201 - the answer
+        print(json.dumps({"commit": commit, "known": True, "ref": ref}))  # noqa: T201 - the answer
         return
     if not git.succeeds("rev-parse", "--quiet", "--verify", f"refs/commits/{commit}"):
         say(f"fetching commit {commit[:10]}")
-        git.run(
-            *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none", "origin"),
-            f"+{source}:refs/commits/{commit}",
-            step="fetch",
-        )
+        _fetch(git, commit, ref)
     tree = Tree(git, commit)
     folder = next((name for name in FOLDERS if tree.entry(name)[0] == "tree"), "")
     files = tree.files(folder, told["names"])
-    answer = {"commit": commit, "folder": folder, "files": files, **_of_a_package(git, commit)}
+    answer = {"commit": commit, "ref": ref, "folder": folder, "files": files, **_of_a_package(git, commit)}
     print(json.dumps(answer))  # noqa: T201 - the answer
+
+
+def _fetch(git: Git, commit: str, ref: str) -> None:
+    """Fetch a commit with its history, without its files."""
+    command = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none", "origin"]
+    # a server that gives what it is asked for by its hash need not list its refs once more
+    if not git.succeeds(*command, f"+{commit}:refs/commits/{commit}"):
+        git.run(*command, f"+{ref or commit}:refs/commits/{commit}", step="fetch")
 
 
 def _of_a_package(git: Git, commit: str) -> dict[str, str]:
@@ -137,7 +142,7 @@ def _of_a_package(git: Git, commit: str) -> dict[str, str]:
 def _check_out(git: Git, ref: str, commit: str, max_bytes: int, max_files: int) -> dict[str, object]:
     """Check a commit out, with a history of just itself and its origin, so that its person can go on with git."""
     os.umask(0o022)
-    branch = "" if ref == commit else _branch(git, ref)
+    branch = ref.removeprefix(HEADS) if ref.startswith(HEADS) else ""
     git.run("init", "--quiet", "--template=", f"--initial-branch={branch or 'main'}", step="fetch")
     git.run("remote", "add", "origin", git.address, step="fetch")
     wanted = ["fetch", "--quiet", "--no-tags", "--depth=1", "origin"]
@@ -184,14 +189,6 @@ def _copy_out(git: Git, store: str, commit: str, max_bytes: int) -> dict[str, ob
     measured = _measure(git, commit, max_bytes, MAX_TREE)
     git.run("checkout", "--quiet", "-B", "main", commit, step="read")
     return measured
-
-
-def _branch(git: Git, ref: str) -> str:
-    """Return the branch that a ref means; empty: it is a tag or a commit."""
-    wanted = "HEAD" if ref == "HEAD" else f"refs/heads/{ref.removeprefix('refs/heads/')}"
-    listed = git.run("ls-remote", "--quiet", "--symref", "--", git.address, wanted, step="ask").decode(errors="replace")
-    name = next((line.split()[1] for line in listed.splitlines() if line.startswith("ref: ")), wanted)
-    return name.removeprefix("refs/heads/") if name.startswith("refs/heads/") and listed.strip() else ""
 
 
 def _measure(git: Git, commit: str, max_bytes: int, max_files: int) -> dict[str, object]:
@@ -244,18 +241,20 @@ def _line(text: str, value: str) -> int:
 
 
 def _resolve(git: Git, ref: str) -> tuple[str, str]:
-    """Return the commit that a ref names now, and what to ask for to get it."""
+    """Return the commit that a ref names now, and the ref's whole name; that is empty for a commit."""
     say(f"asking which commit {ref} is")
     exact = re.fullmatch(r"[0-9a-f]{40}", ref) is not None
     wanted = ["HEAD"] if exact or ref == "HEAD" else [ref, f"{ref}^{{}}"]
-    listed = git.run("ls-remote", "--quiet", "--", git.address, *wanted, step="ask").decode(errors="replace")
+    listed = git.run("ls-remote", "--quiet", "--symref", "--", git.address, *wanted, step="ask")
     if exact:
-        return ref, ref
-    found = {name: commit for commit, _, name in (line.partition("\t") for line in listed.splitlines())}
-    for name in (ref, f"refs/heads/{ref}", f"refs/tags/{ref}", f"refs/{ref}"):
+        return ref, ""
+    lines = [line.partition("\t") for line in listed.decode(errors="replace").splitlines()]
+    named = {name: what.removeprefix("ref: ") for what, _, name in lines if what.startswith("ref: ")}
+    found = {name: what for what, _, name in lines if not what.startswith("ref: ")}
+    for name in (ref, f"{HEADS}{ref}", f"refs/tags/{ref}", f"refs/{ref}"):
         if name in found:
             # an annotated tag is an object of its own; ^{} is the commit that it names
-            return found.get(f"{name}^{{}}", found[name]), name
+            return found.get(f"{name}^{{}}", found[name]), named.get(name, name)
     return fail("ref", ref)
 
 

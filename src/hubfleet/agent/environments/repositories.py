@@ -11,6 +11,7 @@ import json
 import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -100,7 +101,7 @@ class Repositories:
             if found is None:
                 found = _fetched(answer, repository, ref)
                 self._remembered.keep(folder, found, public=not token)
-            return found
+            return replace(found, ref=answer.ref)
 
     async def give(self, files: GivenFiles, archive: bytes) -> GivenAnswer:
         """Keep what somebody brought, as the files of an address.
@@ -123,7 +124,7 @@ class Repositories:
             hub: whose they are.
             folder: where; it becomes the builder's own.
             repository: its address, http or https.
-            ref: what named the commit lately, for servers that give only what has a name.
+            ref: whole name of what the commit was asked for by, which becomes the copy's branch; else the commit.
             commit: full hash.
             token: for a private repository, else empty.
             say: gets each step.

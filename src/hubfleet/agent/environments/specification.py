@@ -41,6 +41,8 @@ class Fetched:
     """The newest commit that touched anything but notebooks; empty: that one."""
     packaged: datetime | None = None
     """When the newest commit touched a file by which a package says what it depends on; None: there is none."""
+    ref: str = ""
+    """Whole name of the branch or tag that was asked for, such as `refs/heads/main`; empty: a commit was."""
 
 
 @dataclass(frozen=True)

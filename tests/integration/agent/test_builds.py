@@ -2,16 +2,17 @@
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
 import pytest
 
 from agents import AgentProgram, FakeHub, agent
+from building import built
 from git_servers import GitServer, git_server
 from hubfleet.agent.environments import locks
-from hubfleet.protocol.builds import Build, BuildRequest, BuildState
+from hubfleet.protocol.builds import BuildRequest, BuildState
 from hubfleet.protocol.client import AgentClient
 
 pytestmark = [pytest.mark.integration, pytest.mark.anyio]
@@ -21,42 +22,11 @@ SMALL = {"requirements.txt": "six\n"}
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    with git_server(tmp_path_factory.mktemp("git")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProgram]:
     with FakeHub() as ocean, FakeHub() as maths:
         folder = tmp_path_factory.mktemp("agent")
         with agent(folder, {"ocean": ocean, "maths": maths}, git_hosts=["127.0.0.1"]) as running:
             yield running
-
-
-@pytest.fixture(scope="module")
-async def portal(program: AgentProgram) -> AsyncIterator[AgentClient]:
-    client = program.client("portal-ocean")
-    yield client
-    await client.close()
-
-
-async def built(client: AgentClient, repository: str, **more: object) -> Build:
-    """Build and wait for the end."""
-    name = str(uuid.uuid4())
-    request = BuildRequest.model_validate({"hub": "ocean", "repository": repository, **more})
-    await client.start_build(name, request)
-    with anyio.fail_after(240):
-        async for _ in client.build_events(name):
-            pass
-    found = await client.build(name)
-    assert found.state.over
-    return found
 
 
 async def test_a_repository_becomes_an_environment_as_of_its_last_change(portal: AgentClient, git: GitServer) -> None:

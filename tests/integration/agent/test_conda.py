@@ -65,11 +65,6 @@ class Channel:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make the channel."""
     folder = tmp_path_factory.mktemp("channels") / "conda-forge"

@@ -95,11 +95,6 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 def channels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make the channel."""
     folder = tmp_path_factory.mktemp("channels") / "conda-forge"

@@ -2,16 +2,15 @@
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import anyio
 import pytest
 
-from agents import AgentProgram, FakeHub, agent, reached, server_id, server_request
+from agents import AgentProgram, reached, server_id, server_request
+from building import built, said
 from git_servers import GitServer, git_server
 from hubfleet.model.content import Content
-from hubfleet.protocol.builds import Build, BuildRequest, BuildState
+from hubfleet.protocol.builds import BuildState
 from hubfleet.protocol.client import AgentClient
 from hubfleet.protocol.messages import ServerState
 from working import at_work
@@ -29,46 +28,6 @@ def ask(page):
 print(ask"""
 """Ask one's own server for a page; completed by `(page).status)`."""
 SEE = "import os; print(sorted(name for name in os.listdir() if name[0] != '.'))"
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    with git_server(tmp_path_factory.mktemp("git")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProgram]:
-    folder = tmp_path_factory.mktemp("agent")
-    with FakeHub() as ocean, agent(folder, {"ocean": ocean}, git_hosts=["127.0.0.1"]) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-async def portal(program: AgentProgram) -> AsyncIterator[AgentClient]:
-    client = program.client("portal-ocean")
-    yield client
-    await client.close()
-
-
-async def built(client: AgentClient, repository: str, **more: object) -> Build:
-    """Build and wait for the end."""
-    name = str(uuid.uuid4())
-    await client.start_build(name, BuildRequest.model_validate({"hub": "ocean", "repository": repository, **more}))
-    with anyio.fail_after(240):
-        async for _ in client.build_events(name):
-            pass
-    return await client.build(name)
-
-
-async def said(client: AgentClient, build: Build) -> list[str]:
-    """Return all that a build said."""
-    return [event.message async for event in client.build_events(build.id) if event is not None]
 
 
 async def test_a_build_brings_the_files_and_a_server_finds_them(

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import anyio
 import pytest
 
 from agents import SOFTWARE, FakeHub, agent, wait_for
-from git_servers import GitServer, Repository, git_server
+from git_servers import GitServer, Repository
 from hubfleet._kit import process
 from hubfleet.agent.launchers import copies, copy_update
 from working import at_work
@@ -37,12 +36,6 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> str:
     found = SOFTWARE.glob("environments/*/lib/*/site-packages/nbgitpuller")
     made = [path.parents[3] for path in found if (path.parent / "jupyter_resource_usage").is_dir()]
     return str(made[-1] / "bin/python")
-
-
-@pytest.fixture(scope="module")
-def git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    with git_server(tmp_path_factory.mktemp("git")) as server:
-        yield server
 
 
 @dataclass

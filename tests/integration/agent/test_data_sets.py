@@ -1,17 +1,16 @@
 """Environments and files of data sets, by a real agent, from servers that answer as each kind documents."""
 
 import shutil
-import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
-import anyio
 import pytest
 
 from agents import AgentProgram, FakeHub, agent, reached, server_id, server_request
+from building import built, said
 from data_servers import Answer, DataServer, data_server, zipped
 from git_servers import git_server
 from hubfleet.model.content import Content
-from hubfleet.protocol.builds import Build, BuildRequest, BuildState
+from hubfleet.protocol.builds import Build, BuildState
 from hubfleet.protocol.client import AgentClient
 from hubfleet.protocol.messages import ServerState
 from working import at_work
@@ -25,11 +24,6 @@ RESOURCE = "8f7c2f0341ef4180b0dbe97f59130756"
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 def data() -> Iterator[DataServer]:
     with data_server() as server:
         yield server
@@ -40,27 +34,6 @@ def program(tmp_path_factory: pytest.TempPathFactory, data: DataServer) -> Itera
     folder, hosts = tmp_path_factory.mktemp("agent"), data.hosts
     with FakeHub() as ocean, agent(folder, {"ocean": ocean}, git_hosts=["127.0.0.1"], data_hosts=hosts) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-async def portal(program: AgentProgram) -> AsyncIterator[AgentClient]:
-    client = program.client("portal-ocean")
-    yield client
-    await client.close()
-
-
-async def built(client: AgentClient, repository: str, **more: object) -> Build:
-    """Build and wait for the end."""
-    name = str(uuid.uuid4())
-    await client.start_build(name, BuildRequest.model_validate({"hub": "ocean", "repository": repository, **more}))
-    with anyio.fail_after(240):
-        async for _ in client.build_events(name):
-            pass
-    return await client.build(name)
-
-
-async def said(client: AgentClient, build: Build) -> list[str]:
-    return [event.message async for event in client.build_events(build.id) if event is not None]
 
 
 async def files_of(program: AgentProgram, name: str, build: Build) -> dict[str, str]:

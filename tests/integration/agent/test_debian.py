@@ -2,20 +2,21 @@
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
 import pytest
 
 from agents import SOFTWARE, AgentProgram, FakeHub, agent
+from building import built
 from debian_archive import Archive, archive
 from environments import PYTHON, folder
-from git_servers import GitServer, git_server
+from git_servers import GitServer
 from hubfleet.agent.environments import locks
 from hubfleet.agent.environments.realise import Builder
 from hubfleet.agent.environments.workshop import Workshop
-from hubfleet.protocol.builds import Build, BuildRequest, BuildState
+from hubfleet.protocol.builds import Build, BuildState
 from hubfleet.protocol.client import AgentClient
 from working import at_work
 
@@ -46,17 +47,6 @@ exit 1
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    with git_server(tmp_path_factory.mktemp("git")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     with archive(tmp_path_factory.mktemp("deb")) as made:
         level = f"#!/bin/sh\necho level of {RUN}: $(cat /var/lib/tides/level) by $(cat /etc/tides.conf)\n"
@@ -73,23 +63,6 @@ def program(tmp_path_factory: pytest.TempPathFactory, debian: Archive) -> Iterat
     home = tmp_path_factory.mktemp("agent")
     with FakeHub() as ocean, agent(home, {"ocean": ocean}, git_hosts=["127.0.0.1"], debian=[debian.mirror]) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-async def portal(program: AgentProgram) -> AsyncIterator[AgentClient]:
-    client = program.client("portal-ocean")
-    yield client
-    await client.close()
-
-
-async def built(client: AgentClient, repository: str, **more: object) -> Build:
-    """Build and wait for the end."""
-    name = str(uuid.uuid4())
-    await client.start_build(name, BuildRequest.model_validate({"hub": "ocean", "repository": repository, **more}))
-    with anyio.fail_after(240):
-        async for _ in client.build_events(name):
-            pass
-    return await client.build(name)
 
 
 async def ready(client: AgentClient, repository: str) -> Build:

@@ -60,11 +60,6 @@ asyncio.run(main())
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     with archive(Path(tempfile.mkdtemp(prefix="hubfleet-deb-"))) as made:
         made.package("tides", {"/usr/bin/tides": "#!/bin/sh\necho high\n"}, postinst="test $(id -u) = 0")

@@ -78,11 +78,6 @@ def _path(name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProgram]:
     """Run an agent as whoever runs the tests."""
     with FakeHub() as hub, agent(tmp_path_factory.mktemp("agent"), {"ocean": hub}) as program:

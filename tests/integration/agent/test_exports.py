@@ -1,7 +1,6 @@
 """Environments for other tools, tried with these tools: they install the same packages."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import images
-from agents import AgentProgram, FakeHub, agent
-from git_servers import GitServer, git_server
+from git_servers import GitServer
 from hubfleet._kit import process
 from hubfleet.protocol.builds import Build, BuildState
 from hubfleet.protocol.client import AgentClient
@@ -31,30 +29,6 @@ py-modules = ["tides"]
 NOTEBOOK = """{"cells": [{"cell_type": "code", "id": "a", "metadata": {}, "execution_count": null, "outputs": [],
 "source": "import six, sys, tides\\nprint(six.__version__, sys.prefix, tides.HIGH, open('made').read())"}],
 "metadata": {}, "nbformat": 4, "nbformat_minor": 5}"""
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    with git_server(tmp_path_factory.mktemp("git")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProgram]:
-    with FakeHub() as ocean, agent(tmp_path_factory.mktemp("agent"), {"ocean": ocean}, git_hosts=["127.0.0.1"]) as run:
-        yield run
-
-
-@pytest.fixture(scope="module")
-async def portal(program: AgentProgram) -> AsyncIterator[AgentClient]:
-    client = program.client("portal-ocean")
-    yield client
-    await client.close()
 
 
 async def _exported(portal: AgentClient, build: Build, form: ExportFormat, folder: Path) -> Path:

@@ -4,17 +4,18 @@ import hashlib
 import io
 import stat
 import zipfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 import pytest
 
 from agents import AgentProgram, FakeHub, agent
+from building import built, said
 from hubfleet.errors import RefusedError
 from hubfleet.protocol.builds import BuildState
 from hubfleet.protocol.client import AgentClient
 from hubfleet.protocol.files import MAX_FILES, GivenAnswer, GivenFiles
-from integration.agent.test_data_sets import built, files_of, said
+from integration.agent.test_data_sets import files_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.anyio]
 
@@ -24,22 +25,10 @@ FILES = {"requirements.txt": "six\n", "one.ipynb": "{}", "data/waves.csv": "1,2\
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProgram]:
     folder = tmp_path_factory.mktemp("agent")
     with FakeHub() as ocean, FakeHub() as maths, agent(folder, {"ocean": ocean, "maths": maths}) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-async def portal(program: AgentProgram) -> AsyncIterator[AgentClient]:
-    client = program.client("portal-ocean")
-    yield client
-    await client.close()
 
 
 def packed(files: Mapping[str, str], *, links: Mapping[str, str] | None = None) -> bytes:

@@ -71,11 +71,6 @@ def two_hubs(folder: Path) -> Iterator[tuple[AgentProgram, FakeHub, FakeHub]]:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pair]:
     folder = tmp_path_factory.mktemp("agent")
     with two_hubs(folder) as (program, ocean, maths):

@@ -1,22 +1,21 @@
 """Repositories that name themselves as a package, by a real agent: it is built, installed, and stands in the lock."""
 
 import shutil
-import uuid
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import anyio
 import pytest
 
 import sdists
-from agents import AgentProgram, FakeHub, agent
+from agents import FakeHub, agent
+from building import built, ready
 from environments import PYTHON, folder
-from git_servers import GitServer, git_server
+from git_servers import GitServer
 from hubfleet._kit import process
 from hubfleet.agent.environments import locks
 from hubfleet.agent.environments.realise import python_version
 from hubfleet.agent.environments.realised import Realised
-from hubfleet.protocol.builds import Build, BuildRequest, BuildState
+from hubfleet.protocol.builds import Build, BuildState
 from hubfleet.protocol.client import AgentClient
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.anyio]
@@ -35,48 +34,6 @@ packages = ["tides"]
 more = ["iniconfig"]
 """
 MODULE = {"tides/__init__.py": "import six\nHIGH = 'high'\n"}
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    with git_server(tmp_path_factory.mktemp("git")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProgram]:
-    home = tmp_path_factory.mktemp("agent")
-    with FakeHub() as ocean, agent(home, {"ocean": ocean}, git_hosts=["127.0.0.1"]) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-async def portal(program: AgentProgram) -> AsyncIterator[AgentClient]:
-    client = program.client("portal-ocean")
-    yield client
-    await client.close()
-
-
-async def built(client: AgentClient, repository: str, **more: object) -> Build:
-    """Build and wait for the end."""
-    name = str(uuid.uuid4())
-    await client.start_build(name, BuildRequest.model_validate({"hub": "ocean", "repository": repository, **more}))
-    with anyio.fail_after(400):
-        async for _ in client.build_events(name):
-            pass
-    return await client.build(name)
-
-
-async def ready(client: AgentClient, repository: str, **more: object) -> Build:
-    """Build what works."""
-    build = await built(client, repository, **more)
-    assert build.state is BuildState.READY, f"{build.message} {build.hint}"
-    return build
 
 
 def said(build: Build, code: str) -> str:

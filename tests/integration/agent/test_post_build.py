@@ -1,18 +1,18 @@
 """A repository's `postBuild` by a real agent: what it makes, what it is refused, and what it cannot reach."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import anyio
 import pytest
 
 from agents import AgentProgram, FakeHub, agent
+from building import built
 from environments import PYTHON, folder
-from git_servers import GitServer, git_server
+from git_servers import GitServer
 from hubfleet.agent.environments import locks
 from hubfleet.agent.environments.realised import Realised
-from hubfleet.protocol.builds import Build, BuildRequest, BuildState
+from hubfleet.protocol.builds import BuildState
 from hubfleet.protocol.client import AgentClient
 from working import at_work
 
@@ -26,41 +26,6 @@ echo 'tide = "high"' > "$(python -c 'import six, os; print(os.path.dirname(six._
 mkdir -p .config && rm notes.md && chmod 4755 data.txt
 echo '# changed' >> .git/config
 """
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    with git_server(tmp_path_factory.mktemp("git")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProgram]:
-    home = tmp_path_factory.mktemp("agent")
-    with FakeHub() as ocean, agent(home, {"ocean": ocean}, git_hosts=["127.0.0.1"]) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-async def portal(program: AgentProgram) -> AsyncIterator[AgentClient]:
-    client = program.client("portal-ocean")
-    yield client
-    await client.close()
-
-
-async def built(client: AgentClient, repository: str, **more: object) -> Build:
-    """Build and wait for the end."""
-    name = str(uuid.uuid4())
-    await client.start_build(name, BuildRequest.model_validate({"hub": "ocean", "repository": repository, **more}))
-    with anyio.fail_after(240):
-        async for _ in client.build_events(name):
-            pass
-    return await client.build(name)
 
 
 async def failed(client: AgentClient, git: GitServer, script: str) -> str:

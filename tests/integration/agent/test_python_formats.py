@@ -2,14 +2,13 @@
 
 import re
 import uuid
-from collections.abc import AsyncIterator, Iterator
 
 import anyio
 import pytest
 import uv
 
-from agents import AgentProgram, FakeHub, agent
-from git_servers import GitServer, git_server
+from agents import AgentProgram
+from git_servers import GitServer
 from hubfleet._kit import process
 from hubfleet.protocol.builds import Build, BuildRequest, BuildState
 from hubfleet.protocol.client import AgentClient
@@ -28,31 +27,6 @@ dev = ["iniconfig"]
 requires = ["hatchling"]
 build-backend = "hatchling.build"
 """
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    with git_server(tmp_path_factory.mktemp("git")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProgram]:
-    folder = tmp_path_factory.mktemp("agent")
-    with FakeHub() as ocean, agent(folder, {"ocean": ocean}, git_hosts=["127.0.0.1"]) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-async def portal(program: AgentProgram) -> AsyncIterator[AgentClient]:
-    client = program.client("portal-ocean")
-    yield client
-    await client.close()
 
 
 @pytest.fixture(scope="module")

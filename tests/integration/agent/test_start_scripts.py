@@ -2,13 +2,12 @@
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
 
 import anyio
 import pytest
 
-from agents import AgentProgram, FakeHub, agent, reached, server_id, server_request, wait_for
-from git_servers import GitServer, git_server
+from agents import AgentProgram, reached, server_id, server_request, wait_for
+from git_servers import GitServer
 from hubfleet.model.content import Content
 from hubfleet.protocol.builds import BuildRequest
 from hubfleet.protocol.client import AgentClient
@@ -22,31 +21,6 @@ export TIDE=high
 touch made-by-start
 exec "$@"
 """
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    with git_server(tmp_path_factory.mktemp("git")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProgram]:
-    folder = tmp_path_factory.mktemp("agent")
-    with FakeHub() as ocean, agent(folder, {"ocean": ocean}, git_hosts=["127.0.0.1"]) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-async def portal(program: AgentProgram) -> AsyncIterator[AgentClient]:
-    client = program.client("portal-ocean")
-    yield client
-    await client.close()
 
 
 async def content(client: AgentClient, git: GitServer, files: dict[str, str]) -> Content:

@@ -1,59 +1,17 @@
 """Submodules in the files that servers get: fetched under the rules of the repository itself, and merged like it."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import anyio
 import pytest
 
-from agents import AgentProgram, FakeHub, agent
+from agents import AgentProgram
+from building import built, said
 from git_servers import GitServer, git_server
-from hubfleet.protocol.builds import Build, BuildRequest
 from hubfleet.protocol.client import AgentClient
 from working import at_work
 
 pytestmark = [pytest.mark.integration, pytest.mark.anyio]
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    with git_server(tmp_path_factory.mktemp("git")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProgram]:
-    folder = tmp_path_factory.mktemp("agent")
-    with FakeHub() as ocean, agent(folder, {"ocean": ocean}, git_hosts=["127.0.0.1"]) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-async def portal(program: AgentProgram) -> AsyncIterator[AgentClient]:
-    client = program.client("portal-ocean")
-    yield client
-    await client.close()
-
-
-async def built(client: AgentClient, repository: str, **more: object) -> Build:
-    """Build and wait for the end."""
-    name = str(uuid.uuid4())
-    await client.start_build(name, BuildRequest.model_validate({"hub": "ocean", "repository": repository, **more}))
-    with anyio.fail_after(240):
-        async for _ in client.build_events(name):
-            pass
-    return await client.build(name)
-
-
-async def said(client: AgentClient, build: Build) -> list[str]:
-    """Return all that a build said."""
-    return [event.message async for event in client.build_events(build.id) if event is not None]
 
 
 async def test_submodules_are_there_and_grow_with_the_repository(

@@ -13,8 +13,13 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
+
 from hubfleet._kit import process
 
+NEEDS_GPG = pytest.mark.skipif(
+    not shutil.which("gpg"), reason="no gpg is here to sign an archive (apt-get install gpg)"
+)
 _KEY = "archive@test.invalid"
 
 

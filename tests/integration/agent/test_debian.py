@@ -1,5 +1,6 @@
 """apt.txt by a real agent, with packages of a small signed archive: where they are seen, and what they cannot do."""
 
+import asyncio
 import os
 import uuid
 from collections.abc import Iterator
@@ -10,17 +11,18 @@ import pytest
 
 from agents import SOFTWARE, AgentProgram, FakeHub, agent
 from building import built
-from debian_archive import Archive, archive
+from debian_archive import NEEDS_GPG, Archive, archive
 from environments import PYTHON, folder
 from git_servers import GitServer
 from hubfleet.agent.environments import locks
+from hubfleet.agent.environments.confined import remove
 from hubfleet.agent.environments.realise import Builder
 from hubfleet.agent.environments.workshop import Workshop
 from hubfleet.protocol.builds import Build, BuildState
 from hubfleet.protocol.client import AgentClient
 from working import at_work
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.anyio]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.anyio, NEEDS_GPG]
 
 SIX = {"requirements.txt": "six\n"}
 RUN = uuid.uuid4().hex[:8]
@@ -55,7 +57,10 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
         made.package("libtides", {"/usr/include/tides.h": f'#define LEVEL "{RUN}"\n'})
         made.package("tides", files, postinst=POSTINST, Depends="libtides (>= 1.0)")
         made.package("whales", Depends="tides (>= 9)")
+        before = set((SOFTWARE / "layers").glob("*"))
         yield made
+        for path in set((SOFTWARE / "layers").glob("*")) - before:
+            remove(path)
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +225,6 @@ async def test_a_version_that_archives_have_dropped_is_chosen_anew(
         assert "cannot be fetched" in state.detail
         assert "build the repository again" in state.hint
         await client.close()
-    gone = layer(first)
-    gone.rename(gone.with_name(f".{gone.name}"))
+    await asyncio.to_thread(remove, layer(first))
     second = await ready(portal, repository.url)
     assert "apt:shells=2.0:all" in second.lock

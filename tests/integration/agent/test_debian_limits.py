@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from agents import FakeHub, agent, processes_with, wait_for
-from debian_archive import Archive, archive
+from debian_archive import NEEDS_GPG, Archive, archive
 from environments import PYTHON
 from git_servers import git_server
 from hubfleet._kit import process
@@ -29,7 +29,7 @@ from hubfleet.protocol.builds import BuildRequest
 from machines import ROOT
 from programs import OTHERS_REACH_US
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.anyio]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.anyio, NEEDS_GPG]
 
 UID = 64125
 MIB = 1024**2

@@ -27,7 +27,8 @@ test: setup ## run the tests (with real hubs, proxy, sandbox and browser); under
 test-slow: setup ## run the slower suites
 	@scripts/chromium.sh
 	@scripts/systemd_root.sh
-	@$(RUN)/pytest -q -m slow $(ARGS)
+	@$(RUN)/pytest -q -n 2 --dist loadgroup -m "slow and not browser" $(ARGS)
+	@$(RUN)/pytest -q -m "slow and browser" tests/browser $(ARGS)
 
 check: setup ## lint, types, layers, unit tests, docs; under a minute
 	@$(RUN)/ruff check -q src tests benchmarks scripts docs

@@ -11,6 +11,13 @@ from hubfleet._kit import process
 from hubfleet._kit.process import ProcessId
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker have all tests of a module (`--dist loadgroup`), so that what they share is set up once."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     """Run async tests on asyncio, as all our programs do."""

@@ -120,6 +120,19 @@ async def test_an_environment_file_becomes_an_environment(channel: Channel) -> N
     assert channel.left == []
 
 
+async def test_an_exact_list_becomes_just_that(channel: Channel) -> None:
+    """The very packages that somebody locked, though the newest are allowed and an environment.yml stands beside it."""
+    build = await channel.build("dependencies: [aged]\n")
+    locked = locks.conda_packages(build.lock)
+    lines = [f"{channel.address}/conda-forge/{item.subdir}/{item.file_name}#{'0' * 32}" for item in locked]
+    listed = {"conda-linux-64.lock": "\n".join(["# of conda", "@EXPLICIT", *lines])}
+    again = await channel.build("dependencies: [aged]\n", listed, packages_until="none")
+    assert again.state is BuildState.READY, (again.message, again.hint)
+    assert again.files == ["conda-linux-64.lock"]
+    assert (again.lock, again.digest) == (build.lock, build.digest)
+    assert "conda:conda-forge/noarch/aged-1.0-py_0.tar.bz2" in again.lock
+
+
 async def test_a_kernel_runs_with_condas_own_python(channel: Channel) -> None:
     """Another version than the server's, with its own library, and the packages of both parts."""
     build = await channel.build("dependencies: [aged, {pip: [cowsay==6.1]}]\n")

@@ -86,7 +86,6 @@ def test_nothing_is_nothing() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "conda-lock_yml",
         "Dockerfile",
         "default_nix",
         "manifest_scm",

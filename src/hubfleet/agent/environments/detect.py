@@ -12,6 +12,7 @@ from posixpath import basename, dirname, join, normpath
 
 from hubfleet.agent.environments import (
     apt_file,
+    conda_lock,
     environment_file,
     fetching,
     locks,
@@ -26,7 +27,6 @@ from hubfleet.errors import BuildError
 
 NOT_YET = {
     "Dockerfile": "images from a Dockerfile",
-    "conda-lock.yml": "the exact packages of conda-lock",
     "default.nix": "Nix expressions",
     "manifest.scm": "Guix manifests",
     "Project.toml": "Julia projects",
@@ -37,7 +37,15 @@ NOT_YET = {
 """What is right to have in a repository and cannot be honoured here yet, by file, in words for people."""
 POST_BUILD = "postBuild"
 """Runs on what the others ask for, and is not read here."""
-NAMES = (*environment_file.NAMES, *python_formats.NAMES, runtime_file.NAME, apt_file.NAME, POST_BUILD, *NOT_YET)
+NAMES = (
+    *conda_lock.NAMES,
+    *environment_file.NAMES,
+    *python_formats.NAMES,
+    runtime_file.NAME,
+    apt_file.NAME,
+    POST_BUILD,
+    *NOT_YET,
+)
 """All files to look for."""
 _OPTION = re.compile(r"^\s*(-{1,2}[A-Za-z][\w-]*)")
 _OPTIONS = ("-r", "-c", "--requirement", "--constraint", "-e", "--editable")
@@ -53,6 +61,8 @@ class Here:
     """Allowed conda channels by name, and where they are."""
     known_channels: Sequence[str] = ()
     """Those whose packages PyPI's names are known for."""
+    platform: str = "linux-64"
+    """Conda's name of its machines."""
 
 
 def specification(fetched: Fetched, here: Here, export: python_locks.Export) -> Specification:
@@ -83,6 +93,11 @@ def _of_packages(
 ) -> Specification:
     """Return what follows from the lists of packages, Debian's apart."""
     known = {file.path: file for file in fetched.files}
+    exact = [name for name in conda_lock.NAMES if name in found]
+    if exact:
+        # one for these machines, where each kind of machine has a file of its own
+        mine = next((name for name in exact if here.platform in name or name.startswith("conda-lock.")), exact[0])
+        return _of_conda_lock(found[mine], here)
     # runtime.txt and all below do not count beside it, as with repo2docker
     conda = next((found[name] for name in environment_file.NAMES if name in found), None)
     if conda:
@@ -102,6 +117,11 @@ def _of_packages(
     files += [*beside, *([runtime] if runtime else [])]
     told = Specification(files, requirements=asked.requirements, locked=asked.locked, until=until)
     return own.added(told)
+
+
+def _of_conda_lock(file: SourceFile, here: Here) -> Specification:
+    said = conda_lock.parse(file.text, file.path, here.platform)
+    return Specification([file], ways.exact(said, here.channels))
 
 
 def _of_conda(first: SourceFile, known: Mapping[str, SourceFile], here: Here, repository: str) -> Specification:

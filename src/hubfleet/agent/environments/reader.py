@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 from pydantic_core import from_json
 
 from hubfleet.agent.environments import apt_file, own_lines, programs
-from hubfleet.agent.environments.conda import CHANNELS
+from hubfleet.agent.environments.conda import CHANNELS, platform_name
 from hubfleet.agent.environments.locks import OWN_MAX
 from hubfleet.agent.environments.realise import python_version
 from hubfleet.agent.environments.specification import (
@@ -114,6 +114,7 @@ class Reader:
             "files": told,
             "python": python_version(self._workshop.python),
             "channels": self._channels,
+            "platform": platform_name(),
             "known_channels": sorted({*CHANNELS, *self._channels}),
             "uv": uv.find_uv_bin(),
             "interpreter": str(self._workshop.python),

@@ -27,7 +27,7 @@ def main() -> None:
 
     answer: dict[str, object]
     try:
-        here = detect.Here(told["python"], told["channels"], tuple(told["known_channels"]))
+        here = detect.Here(told["python"], told["channels"], tuple(told["known_channels"]), told["platform"])
         export = partial(_exported, told["uv"], told["interpreter"])
         answer = {"read": _told(detect.specification(_fetched(told), here, export))}
     except BuildError as error:

@@ -32,6 +32,14 @@ def both(said: EnvironmentFile, channels: Mapping[str, str], known: Iterable[str
     return CondaFile(by_channels, by_pypi, tuple(line.text for line in said.pip))
 
 
+def exact(said: EnvironmentFile, channels: Mapping[str, str]) -> CondaFile:
+    """Return what an exact list asks for, which nothing but the channels themselves has."""
+    hint = "write an environment.yml beside it, and leave the list out, for packages of PyPI in their place"
+    by_pypi = Refusal(f"{said.path} names conda's own builds, which only conda channels have", hint)
+    wanted = with_kernel(said, environment_file.wanted(said, channels))
+    return CondaFile(wanted, by_pypi, tuple(line.text for line in said.pip))
+
+
 def with_kernel(said: EnvironmentFile, wanted: Wanted) -> Wanted:
     """Return what is asked of conda with Python and, where nobody names it, a kernel."""
     named = {environment_file.package_name(spec) for spec in wanted.specs}

@@ -12,6 +12,7 @@ import io
 import json
 import shutil
 import tarfile
+import tempfile
 import threading
 import urllib.request
 import zipfile
@@ -85,11 +86,16 @@ def index(folder: Path) -> None:
 
 def with_python(folder: Path) -> None:
     """Put Python and a kernel into a channel's folder."""
-    if not (_KEPT / "done").exists():
-        shutil.rmtree(_KEPT, ignore_errors=True)
-        _pack_python(_KEPT)
-        _pack_kernel(_KEPT)
-        (_KEPT / "done").touch()
+    if not _KEPT.exists():
+        # another worker may make it at the same time
+        _KEPT.parent.mkdir(parents=True, exist_ok=True)
+        making = Path(tempfile.mkdtemp(dir=_KEPT.parent, prefix=f"{_KEPT.name}-"))
+        _pack_python(making)
+        _pack_kernel(making)
+        if _KEPT.exists():
+            shutil.rmtree(making)
+        else:
+            making.rename(_KEPT)
     for kept in _KEPT.glob("*/*.tar.bz2"):
         (folder / kept.parent.name).mkdir(parents=True, exist_ok=True)
         shutil.copy(kept, folder / kept.parent.name)

@@ -38,6 +38,7 @@ from hubfleet.portal.features.builds.binder.launching import Launching
 from hubfleet.portal.features.builds.brought import Brought
 from hubfleet.portal.features.builds.builds import Builds
 from hubfleet.portal.features.builds.checking import Checking
+from hubfleet.portal.features.builds.drafting import Drafting
 from hubfleet.portal.features.builds.environments import Environments
 from hubfleet.portal.features.builds.exporting import Exporting
 from hubfleet.portal.features.builds.guests import EVERY_S as GUESTS_EVERY_S
@@ -145,6 +146,7 @@ async def wired(
         app.state.profiles = profiles = Profiles(settings.profiles, records, sending, clock)
         app.state.sending = sending
         app.state.checking = Checking(settings, agents, brought)
+        app.state.drafting = Drafting(settings.hub, agents, builds, app.state.environments)
         app.state.exporting = Exporting(agents, app.state.environments)
         ending.push_async_callback(builds.close)
         await builds.resume()

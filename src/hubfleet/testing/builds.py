@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hubfleet.errors import RefusedError, UnreachableError
 from hubfleet.protocol.builds import Build, BuildEvent, BuildRequest, BuildState
 from hubfleet.protocol.exports import Export, ExportRequest
-from hubfleet.protocol.files import GivenAnswer, GivenFiles
+from hubfleet.protocol.files import GivenAnswer, GivenFiles, Texts, TextsRequest
 from hubfleet.protocol.messages import EnvironmentState
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -31,6 +31,10 @@ class FakeBuildAgent:
         """Environments that were sent, by digest."""
         self.files: dict[str, bytes] = {}
         """Archives that were handed over, by address."""
+        self.said: dict[str, str] = {}
+        """What each file of each repository says, by its path."""
+        self.asked: list[TextsRequest] = []
+        """What was asked of them."""
         self.reachable = True
         self.refusal: RefusedError | None = None
         """What `start_build` raises."""
@@ -119,6 +123,14 @@ class FakeBuildAgent:
             raise self.refusal
         self.files[files.repository] = archive
         return GivenAnswer(commit="f" * 40)
+
+    async def texts(self, asked: TextsRequest) -> Texts:
+        """Answer with those of `said`."""
+        self._called("texts", asked.content.repository)
+        self.asked.append(asked)
+        if self.refusal is not None:
+            raise self.refusal
+        return Texts(files={path: self.said[path] for path in asked.paths if path in self.said})
 
     async def export(self, asked: ExportRequest) -> Export:
         """Answer with what was asked."""

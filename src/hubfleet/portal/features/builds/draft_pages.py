@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import cast
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -13,6 +14,7 @@ from hubfleet.portal.features.builds import drafts
 from hubfleet.portal.features.builds.brought import Brought, plain, zipped
 from hubfleet.portal.features.builds.builds import Builds
 from hubfleet.portal.features.builds.checking import Checked, Checking
+from hubfleet.portal.features.builds.drafting import Copy, Drafting
 from hubfleet.portal.features.builds.drafts import Draft
 from hubfleet.portal.features.builds.exporting import download
 from hubfleet.portal.features.builds.packages import packages
@@ -24,9 +26,26 @@ routes = APIRouter()
 
 
 @routes.get("/environments/new")
-async def editor(request: Request, person: Caller) -> Response:
-    """Show the empty editor."""
-    return _page(request, person, Draft())
+async def editor(
+    request: Request, person: Caller, environment: str = "", build: UUID | None = None, versions: str = ""
+) -> Response:
+    """Show the editor: empty, or filled with a copy of an environment or of what a build is of."""
+    drafting = cast(Drafting, request.app.state.drafting)
+    if environment:
+        copy = await drafting.of_environment(person, environment, locked=versions == "locked")
+    elif build is not None:
+        copy = await drafting.of_build(person, build)
+    else:
+        return _page(request, person, Draft())
+    return _page(request, person, copy.draft, copy=copy, cluster=copy.cluster)
+
+
+@routes.get("/environments/{digest}/files")
+async def files(request: Request, digest: str, person: Caller) -> Response:
+    """Hand out the files of its repository that an environment follows from."""
+    found = await cast(Drafting, request.app.state.drafting).files(person, digest)
+    archive = archived(found, _brought(request).now())
+    return download(archive, f"environment-{digest[:12]}-files.zip", "application/zip")
 
 
 @routes.post("/environments/new")
@@ -83,6 +102,7 @@ def _page(
     cluster: str = "",
     wrong: Mapping[str, str] | None = None,
     checked: Checked | None = None,
+    copy: Copy | None = None,
     status: int = 200,
 ) -> Response:
     found = packages(checked.lock) if checked else []
@@ -94,6 +114,7 @@ def _page(
         given=draft.shown() | {"cluster": cluster},
         wrong=wrong or {},
         checked=checked,
+        copy=copy,
         packages=found,
         pythons=drafts.PYTHONS,
         clusters=cast(Builds, request.app.state.builds).clusters,

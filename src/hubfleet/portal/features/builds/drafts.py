@@ -51,7 +51,7 @@ class Draft:
     @property
     def of_conda(self) -> bool:
         """Whether it needs conda's channels."""
-        return bool(self.python or any(_lines(self.conda)))
+        return bool(self.python or any(lines_of(self.conda)))
 
     def shown(self) -> dict[str, str]:
         """Return its fields by name."""
@@ -62,19 +62,19 @@ def wrong(draft: Draft) -> dict[str, str]:
     """Return what is wrong with a draft, by field: the first line that is, and why."""
     found = {name: _too_much(text) for name, text in draft.shown().items()}
     judged: tuple[tuple[str, str, Callable[[str], str]], ...] = (
-        ("pip", draft.pip, _no_requirement),
-        ("conda", draft.conda, lambda line: _no_conda(line, draft.python)),
-        ("apt", draft.apt, _no_debian),
+        ("pip", draft.pip, no_requirement),
+        ("conda", draft.conda, lambda line: no_conda(line, draft.python)),
+        ("apt", draft.apt, no_debian),
     )
     for name, text, judge in judged:
         found[name] = found[name] or next(
-            (f"line {number}: {why}" for number, line in _lines(text) if (why := judge(line))), ""
+            (f"line {number}: {why}" for number, line in lines_of(text) if (why := judge(line))), ""
         )
     if not draft.name.strip():
         found["name"] = "give it a name"
     if draft.python and draft.python not in PYTHONS:
         found["python"] = f"choose one of {', '.join(PYTHONS)}, or the cluster's own"
-    if not any((draft.of_conda, any(_lines(draft.pip)), any(_lines(draft.apt)), draft.script.strip())):
+    if not any((draft.of_conda, any(lines_of(draft.pip)), any(lines_of(draft.apt)), draft.script.strip())):
         found["pip"] = found["pip"] or "name at least one package"
     return {name: why for name, why in found.items() if why}
 
@@ -84,9 +84,9 @@ def files(draft: Draft) -> dict[str, str]:
     found: dict[str, str] = {}
     if draft.of_conda:
         found[ENVIRONMENT] = _environment(draft)
-    elif any(_lines(draft.pip)):
+    elif any(lines_of(draft.pip)):
         found[REQUIREMENTS] = _ended(draft.pip)
-    if any(_lines(draft.apt)):
+    if any(lines_of(draft.apt)):
         found[APT] = _ended(draft.apt)
     if draft.script.strip():
         first = "" if draft.script.startswith("#!") else FIRST_LINES
@@ -95,11 +95,11 @@ def files(draft: Draft) -> dict[str, str]:
 
 
 def _environment(draft: Draft) -> str:
-    packages = [line for _, line in _lines(draft.conda)]
+    packages = [line for _, line in lines_of(draft.conda)]
     named = {_conda_name(line) for line in packages}
     if draft.python:
         packages.insert(0, f"python={draft.python}")
-    pip = [line for _, line in _lines(draft.pip)]
+    pip = [line for _, line in lines_of(draft.pip)]
     if pip and "pip" not in named:
         packages.append("pip")
     lines = ["channels:", "  - conda-forge", "dependencies:", *(f"  - {_scalar(line)}" for line in packages)]
@@ -114,15 +114,15 @@ def _scalar(text: str) -> str:
     return text if plain and text.lower() not in _NAMES_OF_YAML else json.dumps(text, ensure_ascii=False)
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield lines that say something, with their numbers; comments are cut off as pip cuts them."""
+def lines_of(text: str) -> Iterator[tuple[int, str]]:
+    """Yield a text's lines that say something, with their numbers; comments are cut off as pip cuts them."""
     for number, line in enumerate(text.split("\n"), 1):
         said = re.sub(r"(^|\s)#.*", "", line).strip()
         if said:
             yield number, said
 
 
-def _no_requirement(line: str) -> str:
+def no_requirement(line: str) -> str:
     """Return why a line is no package of PyPI; empty: it is one."""
     if line.startswith("-"):
         return f"options such as {line.split(maxsplit=1)[0][:40]!r} cannot be given here: name packages"
@@ -135,7 +135,7 @@ def _no_requirement(line: str) -> str:
     return f"{asked.name} cannot be had from an address: name its version" if asked.url else ""
 
 
-def _no_conda(line: str, python: str) -> str:
+def no_conda(line: str, python: str) -> str:
     """Return why a line is no conda package; empty: it is one."""
     if not _CONDA.fullmatch(line):
         return f"{line[:80]!r} is no conda package; write a name and, if it matters, a version, such as numpy=2.3"
@@ -144,7 +144,7 @@ def _no_conda(line: str, python: str) -> str:
     return ""
 
 
-def _no_debian(line: str) -> str:
+def no_debian(line: str) -> str:
     """Return why a line holds no Debian packages; empty: it does."""
     odd = next((word for word in line.split() if not _DEBIAN.fullmatch(word)), "")
     return f"{odd[:80]!r} is no Debian package; write names such as graphviz" if odd else ""

@@ -12,7 +12,7 @@ _KEY = r"^$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
 _CONTROL = r"\x00-\x1f\x7f"
-REPOSITORY = r"^https?://([A-Za-z0-9._-]*[A-Za-z0-9]|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?#][^\s\x00-\x1f\x7f]*)?$"
+REPOSITORY = r"^https?://([A-Za-z0-9._-]*[A-Za-z0-9]|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?#][^\s\x00-\x1f\x7f\x85]*)?$"
 """An address without a user's name or password; letters beyond ASCII are written as `xn--…` in a host's name."""
 _NAME = rf"([^/.{_CONTROL}][^/{_CONTROL}]*|\.([^/.{_CONTROL}][^/{_CONTROL}]*)?|\.\.[^/{_CONTROL}]+)"
 WITHIN = rf"^({_NAME}(/{_NAME}?)*)?$"

@@ -28,6 +28,7 @@ from hubfleet.portal.features.builds import (
     file_pages,
     files_api,
     guest_pages,
+    home_pages,
     profile_pages,
     profiles_api,
 )
@@ -145,7 +146,7 @@ async def wired(
         app.state.launching = Launching(builds, hub, guests, clock, named=settings.named_servers > 0)
         app.state.profiles = profiles = Profiles(settings.profiles, records, sending, clock)
         app.state.sending = sending
-        app.state.checking = Checking(settings, agents, brought)
+        app.state.checking = Checking(settings, builds, brought)
         app.state.drafting = Drafting(settings.hub, agents, builds, app.state.environments)
         app.state.exporting = Exporting(agents, app.state.environments)
         ending.push_async_callback(builds.close)
@@ -179,8 +180,9 @@ def application(settings: PortalSettings, hub: HubApi, clock: Clock) -> FastAPI:
     app.state.look = Look(settings, app.state.forgery)
     problems.install(app)
     routes = APIRouter(prefix=PREFIX.rstrip("/"))
-    # the editor's address before those of environments, which it could be one of
-    of_builds = (builds_pages, draft_pages, environment_pages, file_pages, profile_pages, guest_pages)
+    # before those of environments, which their addresses could be of
+    new = (draft_pages, home_pages)
+    of_builds = (builds_pages, *new, environment_pages, file_pages, profile_pages, guest_pages)
     for part in (sign_in.routes, *(pages.routes for pages in of_builds), _open_routes()):
         routes.include_router(part, include_in_schema=False)
     for api in (builds_api.routes, environments_api.routes, files_api.routes, profiles_api.routes):

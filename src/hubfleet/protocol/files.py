@@ -6,7 +6,7 @@ An archive that somebody brought in, a commit out; and the texts of a repository
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Base64Bytes, Field
 
 from hubfleet.model.base import Message
 from hubfleet.model.content import REPOSITORY, WITHIN, Content
@@ -54,3 +54,25 @@ class Texts(Message):
 
     files: dict[str, str]
     """By path; what is no text, too long or not there is left out."""
+
+
+class HomeFolder(Message):
+    """`POST /v1/homes/archive`: a folder of somebody's home."""
+
+    hub: str
+    """The hub's name; must be the caller's own."""
+    person: str
+    """JupyterHub's name of the person, for whom the portal answers."""
+    path: Annotated[str, Field(pattern=WITHIN, min_length=1, max_length=1000)]
+    """Below the home."""
+
+
+class HomeArchive(Message):
+    """The answer."""
+
+    archive: Base64Bytes
+    """A zip archive; the same files are the same bytes."""
+    count: int
+    """How many files it holds."""
+    left_out: list[str] = []
+    """What it does not hold, and why."""

@@ -14,6 +14,7 @@ from hubfleet.errors import RefusedError
 from hubfleet.portal.features.builds import checking, drafts
 from hubfleet.portal.features.builds.drafts import Draft
 from hubfleet.protocol.builds import BuildState
+from hubfleet.protocol.files import HomeArchive
 from hubfleet.testing.builds import LOCK
 from portals import ORIGIN, Browser, Running, until
 
@@ -184,6 +185,62 @@ async def test_what_cannot_be_begun_leaves_no_files(portal: Running) -> None:
     page = await send(browser, "make", **WAVES, cluster="mars")
     assert (page.status_code, "has no cluster &#39;mars&#39;" in page.text) == (422, True)
     assert (await (await portal.program()).get(f"{PORTAL}api/files")).json() == {"files": []}
+
+
+async def test_a_folder_of_the_home_is_taken_and_built(portal: Running) -> None:
+    """By the person's own name, however they write where it is."""
+    portal.agent.homes["ann", "work/waves"] = HomeArchive.model_construct(archive=b"zip", count=2, left_out=[])
+    browser = await portal.signed_in()
+    for path in ("work/waves", " ~/work/./waves/ ", "/home/jovyan/work//waves"):
+        begun = await take(browser, path)
+        assert begun.status_code == 303, begun.text
+    await until(lambda: len(portal.agent.files) == 3)
+    assert {address.rpartition("/")[2] for address in portal.agent.files} == {"waves"}
+    assert set(portal.agent.files.values()) == {b"zip"}
+
+
+async def test_what_is_left_out_of_a_folder_is_said(portal: Running) -> None:
+    """Before its build, which has begun."""
+    left_out = [".git (hidden)", "<b> (a link)"]
+    portal.agent.homes["ann", "waves"] = HomeArchive.model_construct(archive=b"zip", count=1, left_out=left_out)
+    page = (await take(await portal.signed_in(), "waves")).text
+    assert "1 file of <bdi><code>waves</code></bdi> is being built." in page
+    assert "<li><bdi>.git (hidden)</bdi></li><li><bdi>&lt;b&gt; (a link)</bdi></li>" in page
+    [build] = (await (await portal.program()).get(f"{PORTAL}api/builds")).json()["builds"]
+    assert f'href="{PORTAL}builds/{build["id"]}"' in page
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("", "Name a folder of your home"),
+        ("~/", "Name a folder of your home"),
+        ("/home/jovyan/", "Name a folder of your home"),
+        ("../bob", "may lead out of your home"),
+        ("work/../../bob", "may lead out of your home"),
+        ("~/../bob", "may lead out of your home"),
+        ("/etc", "begins at the machine"),
+        ("a\x00b", "Name a folder of your home"),
+        ("none", "There is no folder &#39;none&#39; in your home."),
+    ],
+)
+async def test_a_path_that_leads_elsewhere_is_refused_beside_its_field(portal: Running, path: str, said: str) -> None:
+    page = await take(await portal.signed_in(), path)
+    assert (page.status_code, said in page.text) == (422, True), page.text
+    assert 'aria-invalid="true"' in page.text
+    assert portal.agent.files == {}
+
+
+async def test_a_home_that_cannot_be_asked_is_said(portal: Running) -> None:
+    portal.agent.reachable = False
+    page = await take(await portal.signed_in(), "waves")
+    assert (page.status_code, "The agent does not answer" in page.text) == (503, True)
+
+
+async def take(browser: Browser, path: str) -> httpx.Response:
+    """Send the form for a folder of the home."""
+    token = browser.form_token(await browser.get(f"{PORTAL}environments/from-home"))
+    return await browser.send_form("environments/from-home", token, path=path)
 
 
 async def test_a_draft_can_be_taken_away_as_files(portal: Running) -> None:

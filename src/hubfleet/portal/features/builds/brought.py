@@ -15,7 +15,7 @@ from hubfleet._kit.clock import Clock
 from hubfleet.errors import RefusedError
 from hubfleet.portal.features.builds.agents import BuildAgent
 from hubfleet.portal.people import PREFIX, Person
-from hubfleet.protocol.files import MAX_ARCHIVE_BYTES, GivenFiles
+from hubfleet.protocol.files import MAX_ARCHIVE_BYTES, GivenFiles, HomeArchive, HomeFolder
 from hubfleet.records.entries import BroughtEntry
 from hubfleet.records.store import Records
 from hubfleet.records.tables import Tables
@@ -82,6 +82,17 @@ class Brought:
             GivenFiles(hub=self._hub, repository=address, title=entry.name, at=entry.created), archive
         )
         return address
+
+    async def from_home(self, person: Person, path: str, agent: BuildAgent) -> HomeArchive:
+        """Return an archive of a folder in somebody's home on a cluster; it is not kept yet.
+
+        Raises:
+            RefusedError: it cannot be taken; says why.
+            UnreachableError: the cluster does not answer just now.
+        """
+        if person.service:
+            raise RefusedError("a service has no home", status=422)
+        return await agent.home_archive(HomeFolder(hub=self._hub, person=person.name, path=path))
 
     def _entry(self, person: Person, name: str, archive: bytes, at: datetime | None) -> BroughtEntry:
         created = at or self._clock.now()

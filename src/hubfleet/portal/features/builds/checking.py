@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -11,6 +10,7 @@ from hubfleet.errors import ProtocolError, RefusedError
 from hubfleet.model.settings.portal import PortalSettings
 from hubfleet.portal.features.builds.agents import BuildAgent, following
 from hubfleet.portal.features.builds.brought import Brought
+from hubfleet.portal.features.builds.builds import Builds
 from hubfleet.portal.people import Person
 from hubfleet.protocol.builds import Build, BuildRequest, BuildState
 
@@ -34,17 +34,17 @@ class Checked:
 class Checking:
     """Asks clusters for versions, for each person one draft at a time."""
 
-    def __init__(self, settings: PortalSettings, agents: Mapping[str, BuildAgent], brought: Brought) -> None:
+    def __init__(self, settings: PortalSettings, builds: Builds, brought: Brought) -> None:
         """Make it.
 
         Args:
             settings: of the portal.
-            agents: of its clusters, the default first.
+            builds: know the clusters' agents.
             brought: hands files over.
         """
         self._hub = settings.hub
         self._conda = settings.conda
-        self._agents = agents
+        self._builds = builds
         self._brought = brought
         self._at_it: set[str] = set()
 
@@ -63,9 +63,7 @@ class Checking:
         """
         if person.name in self._at_it:
             raise RefusedError("a check of yours is not over yet", status=429, hint="wait for it, then check again")
-        agent = self._agents.get(cluster or next(iter(self._agents)))
-        if agent is None:
-            raise RefusedError(f"this hub has no cluster {cluster[:60]!r}", status=422)
+        agent = self._builds.agent(cluster)
         self._at_it.add(person.name)
         try:
             repository = await self._brought.lend(person, name, archive, agent, at=at)

@@ -144,7 +144,7 @@ async def wired(
         ending.callback(bell.close)
         servers = Servers(settings, store=store, works=works, launcher=launcher, bell=bell, clock=clock)
         bare = application(servers, bell, facts, builds)
-        bare.state.exports = environments.exports
+        bare.state.exports, bare.state.taking = environments.exports, parts.make_taking(settings, environments, store)
         reconcile = Reconcile(store=store, works=works, launcher=launcher)
         app = Guard(bare, verify=_verifier(settings, store, clock))
         tidying = parts.make_tidying(settings, environments, store, clock)

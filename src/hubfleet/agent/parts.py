@@ -20,6 +20,7 @@ from hubfleet.agent.environments.resolve import Resolver
 from hubfleet.agent.environments.software import Environments, packaged_base_lock
 from hubfleet.agent.environments.tidying import Tidying
 from hubfleet.agent.environments.workshop import PASSED_ON, Workshop
+from hubfleet.agent.homes.taking import Taking
 from hubfleet.agent.launchers import bubblewrap, limiting, networking
 from hubfleet.agent.launchers.base import Launcher
 from hubfleet.agent.launchers.in_process import InProcessLauncher
@@ -136,6 +137,11 @@ def make_tidying(settings: AgentSettings, environments: Environments, store: Sto
         in_use=in_use,
         clock=clock,
     )
+
+
+def make_taking(settings: AgentSettings, environments: Environments, store: Store) -> Taking:
+    """Return what takes folders out of homes."""
+    return Taking(settings, store, environments.builder.workshop)
 
 
 def to_the_index() -> dict[str, str]:

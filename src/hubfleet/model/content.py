@@ -12,10 +12,10 @@ _KEY = r"^$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
 _CONTROL = r"\x00-\x1f\x7f"
-REPOSITORY = r"^https?://([A-Za-z0-9._-]*[A-Za-z0-9]|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?#][^\s\x00-\x1f\x7f]*)?$"
+REPOSITORY = r"^https?://([A-Za-z0-9._-]*[A-Za-z0-9]|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?#][^\s\x00-\x1f\x7f\x85]*)?$"
 """An address without a user's name or password; letters beyond ASCII are written as `xn--…` in a host's name."""
 _NAME = rf"([^/.{_CONTROL}][^/{_CONTROL}]*|\.([^/.{_CONTROL}][^/{_CONTROL}]*)?|\.\.[^/{_CONTROL}]+)"
-_WITHIN = rf"^({_NAME}(/{_NAME}?)*)?$"
+WITHIN = rf"^({_NAME}(/{_NAME}?)*)?$"
 """A path that leads nowhere else: each name but `..`, and no name before the first slash is empty."""
 
 
@@ -28,7 +28,7 @@ class Content(Message):
     """Full hash."""
     key: Annotated[str, Field(pattern=_KEY)] = ""
     """Of a private repository's files: what only those know who fetched them; empty: anybody may have them."""
-    open: Annotated[str, Field(pattern=_WITHIN, max_length=1000)] = ""
+    open: Annotated[str, Field(pattern=WITHIN, max_length=1000)] = ""
     """Path in the repository that the person shall see first; empty: its folder."""
 
     @property

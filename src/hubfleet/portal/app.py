@@ -22,11 +22,13 @@ from hubfleet.model.settings.portal import PortalSettings
 from hubfleet.portal import problems, sign_in
 from hubfleet.portal.features.builds import api as builds_api
 from hubfleet.portal.features.builds import (
+    draft_pages,
     environment_pages,
     environments_api,
     file_pages,
     files_api,
     guest_pages,
+    home_pages,
     profile_pages,
     profiles_api,
 )
@@ -36,6 +38,8 @@ from hubfleet.portal.features.builds.binder import routes as binder
 from hubfleet.portal.features.builds.binder.launching import Launching
 from hubfleet.portal.features.builds.brought import Brought
 from hubfleet.portal.features.builds.builds import Builds
+from hubfleet.portal.features.builds.checking import Checking
+from hubfleet.portal.features.builds.drafting import Drafting
 from hubfleet.portal.features.builds.environments import Environments
 from hubfleet.portal.features.builds.exporting import Exporting
 from hubfleet.portal.features.builds.guests import EVERY_S as GUESTS_EVERY_S
@@ -142,6 +146,8 @@ async def wired(
         app.state.launching = Launching(builds, hub, guests, clock, named=settings.named_servers > 0)
         app.state.profiles = profiles = Profiles(settings.profiles, records, sending, clock)
         app.state.sending = sending
+        app.state.checking = Checking(settings, builds, brought)
+        app.state.drafting = Drafting(settings.hub, agents, builds, app.state.environments)
         app.state.exporting = Exporting(agents, app.state.environments)
         ending.push_async_callback(builds.close)
         await builds.resume()
@@ -174,8 +180,10 @@ def application(settings: PortalSettings, hub: HubApi, clock: Clock) -> FastAPI:
     app.state.look = Look(settings, app.state.forgery)
     problems.install(app)
     routes = APIRouter(prefix=PREFIX.rstrip("/"))
-    pages = [part.routes for part in (builds_pages, environment_pages, file_pages, profile_pages, guest_pages)]
-    for part in (sign_in.routes, *pages, _open_routes()):
+    # before those of environments, which their addresses could be of
+    new = (draft_pages, home_pages)
+    of_builds = (builds_pages, *new, environment_pages, file_pages, profile_pages, guest_pages)
+    for part in (sign_in.routes, *(pages.routes for pages in of_builds), _open_routes()):
         routes.include_router(part, include_in_schema=False)
     for api in (builds_api.routes, environments_api.routes, files_api.routes, profiles_api.routes):
         routes.include_router(api, prefix="/api")

@@ -5,6 +5,7 @@ A token for a private repository travels in `BuildRequest` only, which is never 
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import SecretStr
 
@@ -52,6 +53,8 @@ class BuildRequest(Message):
     conda: CondaFrom = "channels-or-pypi"
     """Where the conda packages of an environment.yml are from; `channels-or-pypi`: PyPI only while the channels cannot
     be reached."""
+    only: Literal["", "lock"] = ""
+    """`lock`: it ends when versions are chosen, and nothing is made; empty: it ends with an environment."""
     token: SecretStr = SecretStr("")
     """For a private repository; empty: none is needed."""
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from hubfleet.errors import ProtocolError, RefusedError, UnreachableError
 from hubfleet.protocol.builds import Build, BuildEvent, BuildRequest
 from hubfleet.protocol.exports import Export, ExportRequest
-from hubfleet.protocol.files import GivenAnswer, GivenFiles
+from hubfleet.protocol.files import GivenAnswer, GivenFiles, HomeArchive, HomeFolder, Texts, TextsRequest
 from hubfleet.protocol.messages import (
     Capabilities,
     Capacity,
@@ -136,6 +136,16 @@ class AgentClient:
         """Hand over a zip archive as the files of an address."""
         path, kind = f"/v1/files?{urlencode(files.model_dump(mode='json'))}", {"Content-Type": "application/zip"}
         return await self._call(GivenAnswer, "PUT", path, archive, kind, timeout=FILES_TIMEOUT)
+
+    async def texts(self, asked: TextsRequest) -> Texts:
+        """Return what some files of a repository say."""
+        body = asked.model_dump_json().encode()
+        return await self._call(Texts, "POST", "/v1/texts", body, timeout=FILES_TIMEOUT)
+
+    async def home_archive(self, asked: HomeFolder) -> HomeArchive:
+        """Return an archive of a folder in somebody's home."""
+        body = asked.model_dump_json().encode()
+        return await self._call(HomeArchive, "POST", "/v1/homes/archive", body, timeout=FILES_TIMEOUT)
 
     def events(self, *, since: int = 0, server: str = "") -> AsyncIterator[Event]:
         """Yield events after a number as they come, of one server or of all that the caller may see."""

@@ -1,12 +1,15 @@
-"""What portal and agent say to each other of files that people brought (agent API v1): an archive in, a commit out."""
+"""What portal and agent say to each other of files (agent API v1).
+
+An archive that somebody brought in, a commit out; and the texts of a repository's files.
+"""
 
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Base64Bytes, Field
 
 from hubfleet.model.base import Message
-from hubfleet.model.content import REPOSITORY
+from hubfleet.model.content import REPOSITORY, WITHIN, Content
 
 MAX_ARCHIVE_BYTES = 24_000_000
 """Of a zip archive that somebody brought, or that is made of a folder in a home."""
@@ -34,3 +37,42 @@ class GivenAnswer(Message):
     """Full hash; the same files of the same time have the same one on each cluster."""
     left_out: list[str] = []
     """What is no plain file."""
+
+
+class TextsRequest(Message):
+    """`POST /v1/texts`: what some files of a repository say."""
+
+    hub: str
+    """The hub's name; must be the caller's own."""
+    content: Content
+    """The repository, at a commit."""
+    paths: Annotated[list[Annotated[str, Field(pattern=WITHIN, max_length=1000)]], Field(max_length=50)]
+
+
+class Texts(Message):
+    """The answer."""
+
+    files: dict[str, str]
+    """By path; what is no text, too long or not there is left out."""
+
+
+class HomeFolder(Message):
+    """`POST /v1/homes/archive`: a folder of somebody's home."""
+
+    hub: str
+    """The hub's name; must be the caller's own."""
+    person: str
+    """JupyterHub's name of the person, for whom the portal answers."""
+    path: Annotated[str, Field(pattern=WITHIN, min_length=1, max_length=1000)]
+    """Below the home."""
+
+
+class HomeArchive(Message):
+    """The answer."""
+
+    archive: Base64Bytes
+    """A zip archive; the same files are the same bytes."""
+    count: int
+    """How many files it holds."""
+    left_out: list[str] = []
+    """What it does not hold, and why."""

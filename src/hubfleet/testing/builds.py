@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hubfleet.errors import RefusedError, UnreachableError
 from hubfleet.protocol.builds import Build, BuildEvent, BuildRequest, BuildState
 from hubfleet.protocol.exports import Export, ExportRequest
-from hubfleet.protocol.files import GivenAnswer, GivenFiles
+from hubfleet.protocol.files import GivenAnswer, GivenFiles, HomeArchive, HomeFolder, Texts, TextsRequest
 from hubfleet.protocol.messages import EnvironmentState
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -31,6 +31,12 @@ class FakeBuildAgent:
         """Environments that were sent, by digest."""
         self.files: dict[str, bytes] = {}
         """Archives that were handed over, by address."""
+        self.said: dict[str, str] = {}
+        """What each file of each repository says, by its path."""
+        self.asked: list[TextsRequest] = []
+        """What was asked of them."""
+        self.homes: dict[tuple[str, str], HomeArchive] = {}
+        """Folders in homes, by person and path."""
         self.reachable = True
         self.refusal: RefusedError | None = None
         """What `start_build` raises."""
@@ -119,6 +125,23 @@ class FakeBuildAgent:
             raise self.refusal
         self.files[files.repository] = archive
         return GivenAnswer(commit="f" * 40)
+
+    async def texts(self, asked: TextsRequest) -> Texts:
+        """Answer with those of `said`."""
+        self._called("texts", asked.content.repository)
+        self.asked.append(asked)
+        if self.refusal is not None:
+            raise self.refusal
+        return Texts(files={path: self.said[path] for path in asked.paths if path in self.said})
+
+    async def home_archive(self, asked: HomeFolder) -> HomeArchive:
+        """Return one of `homes`."""
+        self._called("home_archive", f"{asked.person}:{asked.path}")
+        if self.refusal is not None:
+            raise self.refusal
+        if (asked.person, asked.path) not in self.homes:
+            raise RefusedError(f"there is no folder {asked.path!r} in your home", status=422)
+        return self.homes[asked.person, asked.path]
 
     async def export(self, asked: ExportRequest) -> Export:
         """Answer with what was asked."""

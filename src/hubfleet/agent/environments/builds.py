@@ -173,7 +173,11 @@ class Builds:
                 except BaseException:
                     files.cancel()
                     raise
-            await self._realise(run, lock, files)
+            if run.request.only:
+                files.cancel()
+                self._change(run, BuildState.READY, "; ".join(filter(None, ("versions are chosen", run.way))))
+            else:
+                await self._realise(run, lock, files)
         except BuildError as error:
             self._fail(run, error)
         except HubfleetError as error:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from hubfleet.protocol.builds import Build, BuildEvent, BuildRequest
 from hubfleet.protocol.exports import Export, ExportRequest
-from hubfleet.protocol.files import GivenAnswer, GivenFiles
+from hubfleet.protocol.files import GivenAnswer, GivenFiles, HomeArchive, HomeFolder, Texts, TextsRequest
 from hubfleet.protocol.messages import EnvironmentState
 
 
@@ -30,6 +30,12 @@ class BuildAgent(Protocol):
 
     async def put_files(self, files: GivenFiles, archive: bytes) -> GivenAnswer:
         """Hand over a zip archive as the files of an address."""
+
+    async def texts(self, asked: TextsRequest) -> Texts:
+        """Return what some files of a repository say."""
+
+    async def home_archive(self, asked: HomeFolder) -> HomeArchive:
+        """Return an archive of a folder in somebody's home."""
 
     async def export(self, asked: ExportRequest) -> Export:
         """Return an environment as files that other tools read."""

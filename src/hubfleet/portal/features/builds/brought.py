@@ -6,7 +6,7 @@ The address names them everywhere as a repository's would. They never change: an
 import io
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
@@ -15,7 +15,7 @@ from hubfleet._kit.clock import Clock
 from hubfleet.errors import RefusedError
 from hubfleet.portal.features.builds.agents import BuildAgent
 from hubfleet.portal.people import PREFIX, Person
-from hubfleet.protocol.files import MAX_ARCHIVE_BYTES, GivenFiles
+from hubfleet.protocol.files import MAX_ARCHIVE_BYTES, GivenFiles, HomeArchive, HomeFolder
 from hubfleet.records.entries import BroughtEntry
 from hubfleet.records.store import Records
 from hubfleet.records.tables import Tables
@@ -44,8 +44,8 @@ class Brought:
         self._records = records
         self._clock = clock
 
-    async def add(self, person: Person, name: str, archive: bytes) -> BroughtEntry:
-        """Keep a zip archive; whether it is one is seen when it is built.
+    async def add(self, person: Person, name: str, archive: bytes, *, at: datetime | None = None) -> BroughtEntry:
+        """Keep a zip archive of some time, or of now; whether it is one is seen when it is built.
 
         Raises:
             RefusedError: it is too large (413), or the person has brought too much (422).
@@ -53,9 +53,7 @@ class Brought:
         if len(archive) > MAX_ARCHIVE_BYTES:
             most = MAX_ARCHIVE_BYTES // 1_000_000
             raise RefusedError(f"these files are larger than {most} MB", status=413, hint="put data sets elsewhere")
-        entry = BroughtEntry(
-            id=uuid4(), person=person.name, name=_plain(name), size=len(archive), created=self._clock.now()
-        )
+        entry = self._entry(person, name, archive, at)
 
         def work(tables: Tables) -> None:
             if tables.brought.size(person.name) + entry.size > PERSON_BYTES_MAX:
@@ -68,6 +66,37 @@ class Brought:
 
         await self._records.run(work)
         return entry
+
+    async def lend(
+        self, person: Person, name: str, archive: bytes, agent: BuildAgent, *, at: datetime | None = None
+    ) -> str:
+        """Hand an archive to a cluster without keeping it, and return the address that stands for it there.
+
+        Raises:
+            RefusedError: the cluster does not take it.
+            UnreachableError: it does not answer just now.
+        """
+        entry = self._entry(person, name, archive, at)
+        address = self.address(entry)
+        await agent.put_files(
+            GivenFiles(hub=self._hub, repository=address, title=entry.name, at=entry.created), archive
+        )
+        return address
+
+    async def from_home(self, person: Person, path: str, agent: BuildAgent) -> HomeArchive:
+        """Return an archive of a folder in somebody's home on a cluster; it is not kept yet.
+
+        Raises:
+            RefusedError: it cannot be taken; says why.
+            UnreachableError: the cluster does not answer just now.
+        """
+        if person.service:
+            raise RefusedError("a service has no home", status=422)
+        return await agent.home_archive(HomeFolder(hub=self._hub, person=person.name, path=path))
+
+    def _entry(self, person: Person, name: str, archive: bytes, at: datetime | None) -> BroughtEntry:
+        created = at or self._clock.now()
+        return BroughtEntry(id=uuid4(), person=person.name, name=plain(name), size=len(archive), created=created)
 
     def now(self) -> datetime:
         """Return the time."""
@@ -135,18 +164,18 @@ class Brought:
         return await self._records.run(lambda tables: tables.brought.one(UUID(match[1])))
 
 
-def zipped(files: Mapping[str, bytes], at: datetime) -> bytes:
-    """Return an archive; the same files of the same time give the same bytes."""
+def zipped(files: Mapping[str, bytes], at: datetime, *, programs: Collection[str] = ()) -> bytes:
+    """Return an archive; the same files of the same time give the same bytes. `programs` may be run."""
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in sorted(files.items()):
             about = zipfile.ZipInfo(name, date_time=at.timetuple()[:6])
-            about.external_attr = 0o644 << 16
+            about.external_attr = (0o755 if name in programs else 0o644) << 16
             archive.writestr(about, content, zipfile.ZIP_DEFLATED)
     return whole.getvalue()
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """Return what a folder can be called."""
     stem = re.sub(r"\.zip$", "", name.strip(), flags=re.IGNORECASE)
     return re.sub(r"[^\w.-]+", "-", stem, flags=re.ASCII).strip(".-")[:NAME_MAX] or "files"

@@ -82,10 +82,7 @@ class Builds:
             raise RefusedError("this hub does not take this repository", status=403, hint="ask its admins")
         await self._brought.check(person, wanted.repository)
         cluster = wanted.cluster or next(iter(self._agents))
-        if cluster not in self._agents:
-            raise RefusedError(
-                f"this hub has no cluster {cluster!r}", status=422, hint=f"known: {', '.join(sorted(self._agents))}"
-            )
+        self.agent(cluster)
         entry = BuildEntry(
             id=uuid4(),
             person=person.name,
@@ -139,6 +136,18 @@ class Builds:
         except TimeoutError:
             pass
         return entry
+
+    def agent(self, cluster: str) -> BuildAgent:
+        """Return a cluster's agent; that of the first one for an empty name.
+
+        Raises:
+            RefusedError: there is no such cluster (422).
+        """
+        found = self._agents.get(cluster or next(iter(self._agents)))
+        if found is None:
+            known = ", ".join(sorted(self._agents))
+            raise RefusedError(f"this hub has no cluster {cluster[:60]!r}", status=422, hint=f"known: {known}")
+        return found
 
     async def stop(self, person: Person, build: UUID) -> BuildEntry:
         """End a build, as soon as its cluster answers; one that is over stays as it is.

@@ -147,6 +147,8 @@ async def test_what_is_wrong_asks_no_cluster(portal: Running) -> None:
         assert page.status_code == 422
         assert "Line 1: &#39;&lt;b&gt;&#39; is no package" in page.text
         assert 'aria-describedby="pip-is wrong-pip" aria-invalid="true"' in page.text
+        # where the form's address leads
+        assert 'role="alert" id="result" tabindex="-1">Nothing was made yet' in page.text
     assert portal.agent.calls == []
 
 

@@ -16,5 +16,4 @@ addEventListener("pageshow", () => {
   busy.hidden = true;
   for (const button of form.querySelectorAll("button")) button.disabled = false;
 });
-const result = document.getElementById("result");
-if (result.firstElementChild) result.focus();
+document.getElementById("result")?.focus();

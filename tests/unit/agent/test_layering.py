@@ -22,6 +22,7 @@ def _installed(working: Path) -> None:
     (working / "etc/tides/tides.conf").write_text("level")
     (working / "etc/linked").symlink_to("/root")
     (working / "etc/passwd").write_text("root::0:0::/:/bin/sh")
+    (working / "etc/ld.so.preload").write_text("/usr/lib/tides.so")
     (working / "var/lib/dpkg/status").write_text(
         "Package: tides\nStatus: install ok half-configured\n\nPackage: other\nStatus: install ok installed\n"
     )
@@ -31,7 +32,7 @@ def _installed(working: Path) -> None:
 
 
 def test_only_data_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """No rights of others, pipes, accounts, and links above the root or on top of /etc; what was there stays there."""
+    """No rights of others, pipes, accounts, libraries for every program, and links above the root or on top of /etc; what was there stays there."""
     _installed(tmp_path)
     take({"working": str(tmp_path), "names": ["tides"], "max_bytes": 10**6, "max_entries": 1000})
     taken = {str(path.relative_to(tmp_path / "result")) for path in (tmp_path / "result").rglob("*")}

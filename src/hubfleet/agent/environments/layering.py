@@ -27,12 +27,12 @@ NOT_KEPT = {
         *("passwd", "passwd-", "group", "group-", "shadow", "shadow-", "gshadow", "gshadow-", "subuid", "subgid"),
         *("hosts", "hostname", "resolv.conf", "nsswitch.conf", "jupyter", "sudoers", "sudoers.d", "pam.d", "apt"),
         *("init.d", "systemd", "cron.d", "cron.daily", "cron.weekly", "cron.monthly", "default", "logrotate.d"),
-        *("adduser.conf", "debconf.conf", "dpkg", "login.defs", "ssh"),
+        *("adduser.conf", "debconf.conf", "dpkg", "login.defs", "ssh", "ld.so.preload"),
     },
     "var/lib": {"dpkg", "apt", "systemd", "ucf"},
     "var/cache": {"debconf", "ldconfig", "man", "apt"},
 }
-"""What servers see none of: accounts, and what is for services of a machine."""
+"""What servers see none of: accounts, what is for services of a machine, and what every program would load."""
 NO_PART = (
     *("adduser", "addgroup", "useradd", "groupadd", "usermod", "deluser", "delgroup", "userdel", "groupdel"),
     *("chown", "chgrp", "setcap", "dpkg-statoverride", "start-stop-daemon", "invoke-rc.d", "update-rc.d", "service"),

@@ -32,7 +32,7 @@ def _installed(working: Path) -> None:
 
 
 def test_only_data_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """No rights of others, pipes, accounts, libraries for every program, and links above the root or on top of /etc; what was there stays there."""
+    """No rights of others, pipes, accounts, preloaded libraries, links above the root; what was there stays there."""
     _installed(tmp_path)
     take({"working": str(tmp_path), "names": ["tides"], "max_bytes": 10**6, "max_entries": 1000})
     taken = {str(path.relative_to(tmp_path / "result")) for path in (tmp_path / "result").rglob("*")}

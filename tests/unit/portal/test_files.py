@@ -118,6 +118,17 @@ async def test_the_form_takes_plain_files(portal: Running) -> None:
         }
 
 
+async def test_what_cannot_be_built_is_not_kept(world: World) -> None:
+    """As on a hub that takes some repositories only."""
+    world.settings["repositories"] = ["https://git.test/*"]
+    async with world.portal() as portal:
+        browser = await portal.signed_in()
+        page = await send(browser, ("tides.zip", WAVES))
+        assert page.status_code == 403
+        assert "This hub does not take this repository" in page.text
+        assert (await (await portal.program()).get(API)).json() == {"files": []}
+
+
 async def test_a_form_without_files_says_so(portal: Running) -> None:
     browser = await portal.signed_in()
     page = await send(browser)

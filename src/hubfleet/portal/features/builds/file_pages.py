@@ -12,10 +12,9 @@ from hubfleet.errors import RefusedError
 from hubfleet.portal import forgery
 from hubfleet.portal.callers import Caller, Sent
 from hubfleet.portal.features.builds.brought import Brought, zipped
-from hubfleet.portal.features.builds.builds import Builds
+from hubfleet.portal.features.builds.draft_pages import begun
 from hubfleet.portal.features.builds.exporting import download
 from hubfleet.portal.features.builds.pages import show_environments
-from hubfleet.portal.features.builds.views import NewBuild
 from hubfleet.portal.people import PREFIX
 from hubfleet.protocol.files import MAX_FILES
 
@@ -36,13 +35,11 @@ async def bring(request: Request, person: Caller) -> Response:
         if not sent:
             raise RefusedError("choose a zip archive, or files", status=422)
         name, archive = await _archive(sent, here)
-        entry = await here.add(person, str(form.get("name", "")).strip() or name, archive)
-        wanted = NewBuild(repository=here.address(entry), cluster=str(form.get("cluster", "")))
-        build = await cast(Builds, request.app.state.builds).begin(person, wanted)
+        name = str(form.get("name", "")).strip() or name
+        return await begun(request, person, name, archive, str(form.get("cluster", "")))
     except RefusedError as error:
         wrong = {"files": f"{error.message}: {error.hint}" if error.hint else error.message}
         return await show_environments(request, person, wrong=wrong, status=error.status)
-    return RedirectResponse(f"{PREFIX}builds/{build.id}", 303)
 
 
 @routes.get("/files/{brought}/{name}")

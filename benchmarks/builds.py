@@ -18,6 +18,7 @@ from benchmarks import ours
 from benchmarks.figure import Figure
 from benchmarks.ours import Ours
 from git_servers import GitServer, Repository, git_server
+from hubfleet._kit import process
 
 TYPICAL = "numpy\npandas\nmatplotlib\nipywidgets\n"
 QUEUED = ("attrs", "boltons", "cachetools", "click", "decorator", "tomli", "filelock", "idna", "iniconfig", "joblib")
@@ -81,14 +82,26 @@ def _known(mine: Ours, git: GitServer) -> list[Figure]:
         repository.commit({"a.ipynb": f'{{"cells": [{number}]}}'})
         notebooks.append(_seconds(mine, repository, ref="main"))
 
+    clone = round(statistics.median(_clone_s(repository) for _ in range(TIMES)), 3)
+
     def figure(what: str, seconds: list[float], hold: float, note: str = "") -> Figure:
         return Figure(what, round(statistics.median(seconds), 3), "s", hold=hold, note=note, samples=seconds)
 
     return [
         figure("a known commit", by_commit, 0.05, f"median of {TIMES}"),
         figure("a branch whose commit is known", by_branch, 0.1, "one question to the git server"),
-        figure("a commit that touches a notebook only", notebooks, 0.1, "fetched, and its files laid out for servers"),
+        figure(
+            "a commit that touches a notebook only", notebooks, 0.1, f"with its files; `git clone --depth=1`: {clone} s"
+        ),
     ]
+
+
+def _clone_s(repository: Repository) -> float:
+    """Return how long git itself takes for a repository's files, from the same server."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        process.run(["git", "clone", "--quiet", "--depth=1", repository.url, f"{folder}/files"], timeout_s=60)
+        return time.perf_counter() - began
 
 
 def _queue(mine: Ours, git: GitServer) -> list[Figure]:

@@ -57,7 +57,7 @@ class Figure:
         limit = ""
         if self.hold is not None:
             sign, unit = ("≤" if self.better == "less" else "≥"), ("x" if self.ratio is not None else f" {self.unit}")
-            limit = f"{sign} {self.hold:g}{unit}{': **missed**' if not self.holds else ''}"
+            limit = f"{sign} {self.hold:.3g}{unit}{': **missed**' if not self.holds else ''}"
         return (self.what, f"{number(self.ours)} {self.unit}", instead, ratio, limit, self.note)
 
 

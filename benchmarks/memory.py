@@ -19,8 +19,10 @@ def measure() -> list[Figure]:
         server = _of_idle_servers(mine)
         hub, culler = pss_mib([mine.pid("hub-bench")]), pss_mib([mine.pid("culler-bench")])
         proxy = mine.pid("proxy")
-        once = [int((mine.fleet.data / "supervisor.lock").read_text()), mine.pid("agent-here"), mine.pid("routes")]
-        shared = pss_mib([*once, proxy, *below(proxy)])
+        agent = mine.pid("agent-here")
+        once = [int((mine.fleet.data / "supervisor.lock").read_text()), agent, mine.pid("routes")]
+        parents = set(below(agent)) - set(mine.servers())
+        shared = pss_mib([*once, *parents, proxy, *below(proxy)])
         mine.hub.stop_all(people)
     with stock.stock() as other:
         other.hub.start_all(other.hub.add(people), at_once=2)
@@ -28,9 +30,9 @@ def measure() -> list[Figure]:
         parts = [pss_mib([other.pid]), pss_mib(other.cullers()), pss_mib([other.proxy_pid])]
         other.hub.stop_all(people)
     hub_note = f"hub {hub:.0f}, culler {culler:.0f}; stock's {parts[0]:.0f}, {parts[1]:.0f}, its proxy {parts[2]:.0f}"
-    shared_note = "agent, routes, HAProxy and supervisor, however many hubs"
+    shared_note = "agent, what servers are forked of, routes, HAProxy and supervisor, however many hubs"
     return [
-        Figure("idle server (PSS)", round(server, 1), "MiB", round(their_server, 1), stock.AGAINST, hold=1.0),
+        Figure("idle server (PSS)", round(server, 1), "MiB", round(their_server, 1), stock.AGAINST, hold=0.4),
         Figure("one more hub (PSS)", round(hub + culler, 1), "MiB", round(sum(parts), 1), "JupyterHub", note=hub_note),
         Figure("once for each machine (PSS)", round(shared, 1), "MiB", note=shared_note),
     ]

@@ -75,13 +75,7 @@ class Member:
         started = str(self.server()["started"])
         if started not in self._tokens:
             own = json.loads(self.call("POST", f"/users/{self.name}/tokens", {"expires_in": 300}).text)["token"]
-            origin = f"http://{self.hub}.localhost:{self.fleet.port}"
-            door, there = FrontDoor.at(origin), f"{self.name}.{self.hub}.localhost:{self.fleet.port}"
-            kernels = f"/user/{self.name}/api/kernels"
-            kernel = door.call("POST", kernels, token=own, body={}, host=there)["id"]
-            code = "import os; print(os.environ['JUPYTERHUB_API_TOKEN'])"
-            [said] = door.execute(f"{kernels}/{kernel}/channels", code, token=own, host=there)
-            self._tokens[started] = str(said["text"]).strip()
+            self._tokens[started] = token_of_server(self.fleet, self.hub, self.name, own)
         return self._tokens[started]
 
     def processes_of_server(self) -> list[str]:
@@ -93,6 +87,16 @@ class Member:
                 if f"/{home.name} " in path.read_text():
                     found.append(path.parent.name)
         return found
+
+
+def token_of_server(fleet: Machine, hub: str, person: str, own: str) -> str:
+    """Return the token that the code of somebody's server has in hand, as a cell prints it; `own` opens the server."""
+    door, there = FrontDoor.at(f"http://{hub}.localhost:{fleet.port}"), f"{person}.{hub}.localhost:{fleet.port}"
+    kernels = f"/user/{person}/api/kernels"
+    kernel = door.call("POST", kernels, token=own, body={}, host=there)["id"]
+    code = "import os; print(os.environ['JUPYTERHUB_API_TOKEN'])"
+    [said] = door.execute(f"{kernels}/{kernel}/channels", code, token=own, host=there)
+    return str(said["text"]).strip()
 
 
 def member(fleet: Machine, name: str, *, admin: bool = False, hub: str = "ocean") -> Member:

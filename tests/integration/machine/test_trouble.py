@@ -14,6 +14,7 @@ import pytest
 from hubfleet._kit.files import locked
 from hubfleet._kit.process import ProcessId
 from machines import Machine, environment, machine, up
+from people import token_of_server
 from programs import started, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("machine")]
@@ -112,7 +113,7 @@ def test_stopping_a_server_ends_its_token(fleet: Machine) -> None:
     """After a restart of the hub too, which no longer knows the token."""
     assert fleet.call("ocean", "POST", f"{CHECK}/server", {}).status in {201, 202}
     wait_for("the server", lambda: _server(fleet).get("ready"), timeout_s=90, every_s=0.1)
-    token = _token_of_server(fleet)
+    token = token_of_server(fleet, "ocean", "hubfleet-check", fleet.secret("ocean", "check-token"))
     assert _with(fleet, token) == 200
     fleet.kill("hub-ocean")
     wait_for("the server again", lambda: _server(fleet).get("ready"), timeout_s=60, every_s=0.2)
@@ -164,20 +165,6 @@ def _server(fleet: Machine) -> dict[str, object]:
     answer = fleet.call("ocean", "GET", CHECK)
     assert answer.status == 200, answer.text
     return dict(json.loads(answer.text)["servers"].get("") or {})
-
-
-def _token_of_server(fleet: Machine) -> str:
-    """Return a running server's own token, as only root can read it: from its environment."""
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            variables = dict(item.partition(b"=")[::2] for item in path.read_bytes().split(b"\0"))
-        except OSError:
-            continue
-        if variables.get(b"JUPYTERHUB_USER") == b"hubfleet-check" and str(fleet.port).encode() in variables.get(
-            b"JUPYTERHUB_PUBLIC_URL", b""
-        ):
-            return variables[b"JUPYTERHUB_API_TOKEN"].decode()
-    raise AssertionError("no server found")
 
 
 def _with(fleet: Machine, token: str) -> int:

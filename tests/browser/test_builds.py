@@ -136,7 +136,7 @@ def test_files_of_ones_own_become_an_environment_and_a_folder(someone: Callable[
     page.get_by_role("button", name="Bring and build").click()
     expect(page.get_by_role("heading", name="Your environment is ready")).to_be_visible(timeout=180_000)
     page.get_by_role("button", name="Start a server with it").click()
-    page.get_by_label("In my home").check()
+    expect(page.get_by_label("In an empty place")).to_be_checked()
     visitor.start()
     expect(page).to_have_url(re.compile(r"/user/sam/my-first-[0-9a-f]{4}/lab/"))
     visitor.open_file("one.ipynb")

@@ -18,7 +18,7 @@ def test_a_build_that_was_awaited_leads_back_to_the_form_and_starts_nothing(
 ) -> None:
     """The form comes with the environment chosen, by name; who comes to the build again stays there."""
     with git_server(tmp_path) as git:
-        repository = git.repository("leads", {"requirements.txt": "six\n"})
+        repository = git.repository("leads", {"requirements.txt": "six==1.14.0\n"})
         visitor = someone("ocean", viewport={"width": 390, "height": 844})
         visitor.sign_in("sam", to="/hub/spawn")
         page = visitor.page

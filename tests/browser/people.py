@@ -1,10 +1,11 @@
 """People with a browser: each has cookies of their own, and does what a person does on the pages."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from machines import Machine
 
@@ -89,6 +90,18 @@ class Visitor:
         # whoever runs cells before is asked which kernel it shall be; the notebook's own sign of it says idle too early
         idle = self.page.get_by_role("button", name=re.compile(r"^Python 3[. ].* [|] Idle$"))
         expect(idle).to_be_visible(timeout=START_S * 1000)
+
+    def run_all(self, said: Locator) -> None:
+        """Run all cells, and wait for an output.
+
+        A kernel that is new may lose what is sent while JupyterLab makes its line anew; its person runs it once more.
+        """
+        for _ in range(3):
+            self.menu("Run", "Run All Cells")
+            with suppress(AssertionError):
+                expect(said).to_be_visible(timeout=20_000)
+                return
+        expect(said).to_be_visible()
 
     def see_end(self) -> None:
         """Scroll to the notebook's end; JupyterLab draws only what can be seen."""

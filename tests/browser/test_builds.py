@@ -48,9 +48,8 @@ def test_a_repository_is_built_watched_and_worked_with(someone: Callable[..., Vi
     visitor.start()
     expect(page).to_have_url(re.compile(r"/user/ana/trapezoid-[0-9a-f]{4}/lab"))
     visitor.open_file(notebook.name)
-    visitor.menu("Run", "Run All Cells")
     outputs = page.locator(".jp-Notebook:visible .jp-OutputArea-output")
-    expect(outputs.filter(has_text="The integral is: 565.2499999999999")).to_be_visible(timeout=60_000)
+    visitor.run_all(outputs.filter(has_text="The integral is: 565.2499999999999"))
     visitor.run_cell("import numpy, sys; print('made with', numpy.__version__, 'jupyterlab' in sys.modules)")
     expect(outputs.filter(has_text="made with 1.26.4 False")).to_be_visible()
     stop_all(visitor)
@@ -109,9 +108,8 @@ def follow(visitor: Visitor, repository: str, *, where: str) -> None:
     visitor.start()
     expect(page).to_have_url(re.compile(rf"/user/{visitor.name}/tides-[0-9a-f]{{4}}/lab/tree/.*sub/one\.ipynb"))
     visitor.kernel_ready()
-    visitor.menu("Run", "Run All Cells")
     outputs = page.locator(".jp-Notebook:visible .jp-OutputArea-output")
-    expect(outputs.filter(has_text="six is 1.15.0")).to_be_visible(timeout=60_000)
+    visitor.run_all(outputs.filter(has_text="six is 1.15.0"))
 
 
 def stop_all(visitor: Visitor) -> None:
@@ -140,9 +138,8 @@ def test_files_of_ones_own_become_an_environment_and_a_folder(someone: Callable[
     visitor.start()
     expect(page).to_have_url(re.compile(r"/user/sam/my-first-[0-9a-f]{4}/lab"))
     visitor.open_file("one.ipynb")
-    visitor.menu("Run", "Run All Cells")
     outputs = page.locator(".jp-Notebook:visible .jp-OutputArea-output")
-    expect(outputs.filter(has_text="six is 1.15.0")).to_be_visible(timeout=60_000)
+    visitor.run_all(outputs.filter(has_text="six is 1.15.0"))
     stop_all(visitor)
 
 
